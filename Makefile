@@ -1,0 +1,59 @@
+# Each target makes .venv itself: the interpreter is PYTHON (3.11 or newer), the compiler CC.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := setup.py pyproject.toml MANIFEST.in $(shell find src -name '*.py[xi]*' -o -name '*.h' -o -name '*.px[id]')
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test lint lint-compilers bench wheel clean
+
+demo: $(INSTALLED)
+	$(BIN)/fastnn demo
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/cython-lint src
+
+# Both compilers build without a warning; the objects are thrown away.
+lint-compilers: $(VENV)/.lint
+	@for cc in gcc clang; do \
+		echo "building with $$cc, warnings are errors"; \
+		CC=$$cc FASTNN_WERROR=1 $(BIN)/python setup.py -q build_ext --force -j2 \
+			--build-lib build/$$cc/lib --build-temp build/$$cc/temp > build/$$cc.log 2>&1 \
+			|| { tail -40 build/$$cc.log; exit 1; }; \
+	done
+
+bench: $(VENV)/.bench
+	$(BIN)/python benchmarks/reference.py --json benchmarks/results/reference.json
+
+wheel: $(VENV)/.lint
+	$(BIN)/python -m build
+	@ls -l dist
+
+clean:
+	rm -rf build dist $(VENV) src/*.egg-info
+	find src -name '*.so' -delete
+
+$(BIN)/python:
+	@$(PYTHON) tools/check_machine.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --upgrade pip
+
+# An editable install, with the tests' requirements; again whenever a source that is compiled changes.
+$(INSTALLED): $(BIN)/python $(SOURCES)
+	$(BIN)/python -m pip install -q --group test "setuptools>=77" "Cython>=3.1" "numpy>=2"
+	$(BIN)/python -m pip install -q --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.lint: $(INSTALLED) pyproject.toml
+	$(BIN)/python -m pip install -q --group lint --group dev
+	@mkdir -p build && touch $@
+
+$(VENV)/.bench: $(INSTALLED) pyproject.toml
+	$(BIN)/python -m pip install -q --group bench
+	@touch $@

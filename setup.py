@@ -1,0 +1,200 @@
+"""What pyproject.toml can't say: the instruction sets, what the compiler knows, and what was built."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+CORE = "src/fastnn/_core"
+SIMD = f"{CORE}/simd"
+WARNINGS_ARE_ERRORS = os.environ.get("FASTNN_WERROR") == "1"
+
+
+class Isa(NamedTuple):
+    """One instruction set: a header simd/<name>.h, stubs isa/<name>_f*.pyx, a test in simd/cpu.h."""
+
+    name: str
+    machines: tuple[str, ...]
+    unix_flags: tuple[str, ...] = ()
+    msvc_flags: tuple[str, ...] = ()
+
+
+X86_64 = ("x86_64", "amd64")
+ARM64 = ("aarch64", "arm64")
+
+# Best first; _core/dispatch.pyx takes the first that the processor has.
+ISAS = (
+    Isa(
+        "avx512",
+        X86_64,
+        (*"-mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma".split(), "-mprefer-vector-width=512"),
+        ("/arch:AVX512",),
+    ),
+    Isa("avx2", X86_64, ("-mavx2", "-mfma"), ("/arch:AVX2",)),
+    Isa("neon", ARM64),
+    Isa("sse2", X86_64),
+    Isa("scalar", (*X86_64, *ARM64, "*")),
+)
+
+# -O3 unrolls the tiles, so that their sums stay in registers. Results are IEEE 754's: nothing is contracted,
+# reassociated or flushed, whatever CFLAGS say.
+UNIX_FLAGS = ("-O3", "-ffp-contract=off", "-fno-fast-math", "-fvisibility=hidden", "-g0")
+MSVC_FLAGS = ("/O2", "/fp:precise", "/std:c11")
+# The generated C isn't ours to mend: Cython leaves unused functions and parameters behind. GCC loses sight of
+# the sums in a tile whose loops it unrolls late, and takes them for uninitialised.
+UNIX_WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wno-unused-function", "-Wno-unused-parameter",
+                 "-Wno-missing-field-initializers", "-Wno-maybe-uninitialized", "-Wno-cast-function-type", "-Wno-unknown-warning-option")
+FORBIDDEN_FLAGS = ("-Ofast", "-ffast-math", "-funsafe-math-optimizations")
+
+
+def target_machine() -> str:
+    """The processor built for, which on macOS can differ from the one built on."""
+    archflags = os.environ.get("ARCHFLAGS", "")
+    for machine in ("arm64", "x86_64"):
+        if sys.platform == "darwin" and f"-arch {machine}" in archflags:
+            return machine
+    return platform.machine().lower()
+
+
+def target_isas() -> list[Isa]:
+    machine = target_machine()
+    return [isa for isa in ISAS if machine in isa.machines or "*" in isa.machines]
+
+
+def kernel_extension(isa: Isa, bits: int) -> Extension:
+    return Extension(
+        f"fastnn._core.isa.{isa.name}_f{bits}",
+        [f"{CORE}/isa/{isa.name}_f{bits}.pyx"],
+        include_dirs=[CORE, SIMD, f"{CORE}/kernels"],
+        depends=[str(path) for folder in ("kernels", "simd") for path in Path(CORE, folder).iterdir()],
+        define_macros=[(f"FASTNN_ISA_{isa.name.upper()}", None), ("FASTNN_REAL_BITS", str(bits))],
+    )
+
+
+def core_extension(name: str) -> Extension:
+    return Extension(
+        f"fastnn._core.{name}",
+        [f"{CORE}/{name}.pyx"],
+        include_dirs=[CORE, SIMD, np.get_include()],
+        depends=[f"{CORE}/table.h", f"{SIMD}/cpu.h", f"{CORE}/openmp.h"],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
+    )
+
+
+class BuildExt(build_ext):
+    """Chooses flags by the kind of compiler, and writes down what was built."""
+
+    def build_extensions(self) -> None:
+        for variable in ("CFLAGS", "CPPFLAGS", "LDFLAGS", "OPT"):
+            refuse_fast_math(variable, os.environ.get(variable, ""))
+        msvc = self.compiler.compiler_type == "msvc"
+        flags = list(MSVC_FLAGS if msvc else UNIX_FLAGS)
+        if WARNINGS_ARE_ERRORS:
+            flags += ["/WX"] if msvc else UNIX_WARNINGS
+        inline = "static __forceinline" if msvc else "inline __attribute__((always_inline))"
+        openmp = self.openmp_flags(msvc)
+        isas = {isa.name: isa for isa in target_isas()}
+        for extension in self.extensions:
+            extension.extra_compile_args = list(flags)
+            parts = extension.name.split(".")
+            if parts[-2] == "isa":
+                isa = isas[parts[-1].rsplit("_", 1)[0]]
+                extension.extra_compile_args += isa.msvc_flags if msvc else isa.unix_flags
+                extension.define_macros.append(("CYTHON_INLINE", inline))
+            elif parts[-1] == "engine" and openmp is not None:
+                extension.extra_compile_args += openmp
+                extension.extra_link_args += [] if msvc else openmp
+        super().build_extensions()
+        self.build_info = {
+            "ISAS": tuple(isas),
+            "COMPILER": compiler_version(self.compiler),
+            "FLAGS": " ".join(flags),
+            "ISA_FLAGS": {isa.name: " ".join(isa.msvc_flags if msvc else isa.unix_flags) for isa in isas.values()},
+            "OPENMP": openmp is not None,
+        }
+        self.write_build_info(Path(self.build_lib, "fastnn"))
+
+    def copy_extensions_to_source(self) -> None:
+        super().copy_extensions_to_source()
+        self.write_build_info(Path("src/fastnn"))
+
+    def openmp_flags(self, msvc: bool) -> list[str] | None:
+        """The flags that OpenMP takes with this compiler; None where it can't be had."""
+        if msvc:
+            return ["/openmp"]
+        candidates = [["-fopenmp"]]
+        if sys.platform == "darwin":
+            candidates.append(["-Xpreprocessor", "-fopenmp", "-lomp"])
+        for flags in candidates:
+            with tempfile.TemporaryDirectory() as folder:
+                source = Path(folder, "probe.c")
+                source.write_text("#include <omp.h>\nint probe(void) { return omp_get_max_threads(); }\n")
+                try:
+                    objects = self.compiler.compile([str(source)], output_dir=folder, extra_postargs=flags)
+                    self.compiler.link_shared_object(
+                        objects, str(Path(folder, "probe.so")), extra_postargs=flags
+                    )
+                except Exception:
+                    continue
+                return flags
+        print("OpenMP not found: fastnn will use one thread", file=sys.stderr)
+        return None
+
+    def write_build_info(self, package: Path) -> None:
+        """Write _build_info.py, for dispatch and `fastnn info`."""
+        lines = ['"""Written by setup.py: what was built, and how."""', ""]
+        lines += [f"{name} = {value!r}" for name, value in self.build_info.items()]
+        (package / "_build_info.py").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def refuse_fast_math(variable: str, flags: str) -> None:
+    found = [flag for flag in FORBIDDEN_FLAGS if flag in flags.split()]
+    if found:
+        sys.exit(
+            f"fastnn: {variable} has {' '.join(found)}, which would change the floating-point mode of the "
+            f"whole process and break fastnn's results; remove it and build again"
+        )
+
+
+def compiler_version(compiler: Any) -> str:
+    command = getattr(compiler, "compiler_so", None)
+    if not command:
+        return str(compiler.compiler_type)
+    try:
+        out = subprocess.run([*shlex.split(command[0]), "--version"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return " ".join(command[:1])
+    return out.stdout.splitlines()[0]
+
+
+extensions = [core_extension("dispatch"), core_extension("engine")]
+extensions += [kernel_extension(isa, bits) for isa in target_isas() for bits in (32, 64)]
+
+setup(
+    ext_modules=cythonize(
+        extensions,
+        build_dir="build/cython",
+        include_path=["src"],
+        compiler_directives={
+            "language_level": 3,
+            "boundscheck": False,
+            "wraparound": False,
+            "cdivision": True,
+            "initializedcheck": False,
+            "embedsignature": True,
+            "freethreading_compatible": True,
+        },
+    ),
+    cmdclass={"build_ext": BuildExt},
+)

@@ -1,0 +1,43 @@
+"""Feed-forward neural networks on CPUs: fast, small, and the same bits everywhere."""
+
+from fastnn import reference
+from fastnn._core.dispatch import available_isas, isa
+from fastnn._version import __version__
+from fastnn.activations import (
+    log_softmax,
+    relu,
+    relu_derivative,
+    sigmoid,
+    sigmoid_derivative,
+    softmax,
+    tanh,
+    tanh_derivative,
+)
+from fastnn.formats.native import ModelFileError
+from fastnn.layers import Dense, Perceptron
+from fastnn.losses import cross_entropy
+from fastnn.network import Network, load
+from fastnn.threads import get_num_threads, set_num_threads
+
+__all__ = [
+    "Dense",
+    "ModelFileError",
+    "Network",
+    "Perceptron",
+    "__version__",
+    "available_isas",
+    "cross_entropy",
+    "get_num_threads",
+    "isa",
+    "load",
+    "log_softmax",
+    "reference",
+    "relu",
+    "relu_derivative",
+    "set_num_threads",
+    "sigmoid",
+    "sigmoid_derivative",
+    "softmax",
+    "tanh",
+    "tanh_derivative",
+]

@@ -1,0 +1,5 @@
+ISAS: tuple[str, ...]
+COMPILER: str
+FLAGS: str
+ISA_FLAGS: dict[str, str]
+OPENMP: bool

@@ -1,0 +1,47 @@
+"""What every entry point asks of its arguments."""
+
+from __future__ import annotations
+
+from operator import index
+from typing import Any
+
+import numpy as np
+
+
+def real_array(name: str, value: Any) -> np.ndarray[Any, Any]:
+    """Return `value` as an array of real numbers of whatever dtype, or say why it isn't one."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} can't be made an array: {error}") from None
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} has dtype {array.dtype}, expected real numbers")
+    return array
+
+
+def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Raise unless `out` is an array of that shape and dtype that can be written."""
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"out is a {type(out).__name__}, expected a NumPy array")
+    if out.shape != shape:
+        raise ValueError(f"out has shape {out.shape}, expected {shape}")
+    if out.dtype != dtype:
+        raise TypeError(f"out has dtype {out.dtype}, expected {dtype}")
+    if not out.flags.writeable:
+        raise ValueError("out is read-only, expected an array that can be written")
+
+
+def thread_count(name: str, value: Any) -> int:
+    """Return `value` as a number of threads."""
+    if isinstance(value, bool):
+        raise TypeError(f"{name} is a bool, expected an integer from 1 up")
+    try:
+        count = index(value)
+    except TypeError:
+        raise TypeError(f"{name} is a {type(value).__name__}, expected an integer from 1 up") from None
+    if count < 1:
+        raise ValueError(f"{name} is {count}, expected an integer from 1 up")
+    return min(count, MAX_THREADS)
+
+
+MAX_THREADS = 1024

@@ -1,0 +1,168 @@
+"""Which instruction set runs: what was built, what the processor has, and what FASTNN_ISA asks for."""
+
+import importlib
+import os
+
+cimport numpy as cnp
+from cpython.pycapsule cimport PyCapsule_GetPointer
+
+from fastnn._core.table cimport IDENTITY, LOG_SOFTMAX, RELU, SIGMOID, SOFTMAX, TANH
+
+import numpy as np
+
+from fastnn import _build_info
+
+cdef extern from "cpu.h":
+    int cpu_has_avx512()
+    int cpu_has_avx2()
+    int cpu_has_sse2()
+    int cpu_has_neon()
+
+cnp.import_array()
+
+# The numbers of table.h by name. Those in ROW_WISE need a whole row at once.
+ACTIVATIONS = {
+    "identity": IDENTITY,
+    "relu": RELU,
+    "sigmoid": SIGMOID,
+    "tanh": TANH,
+    "softmax": SOFTMAX,
+    "log_softmax": LOG_SOFTMAX,
+}
+ROW_WISE = ("softmax", "log_softmax")
+
+ON_THIS_CPU = {
+    "avx512": bool(cpu_has_avx512()),
+    "avx2": bool(cpu_has_avx2()),
+    "neon": bool(cpu_has_neon()),
+    "sse2": bool(cpu_has_sse2()),
+    "scalar": True,
+}
+
+# Below this many elements, handing over the interpreter lock costs more than the work.
+cdef Py_ssize_t MIN_NOGIL_ELEMENTS = 2048
+
+
+cdef class Kernels:
+    """The kernels of one instruction set for one dtype."""
+
+    def __init__(self, str isa, dtype):
+        if isa not in available_isas():
+            raise ValueError(f"isa is {isa!r}, expected one of {', '.join(available_isas())}")
+        self.isa = isa
+        self.dtype = np.dtype(dtype)
+        self.module = importlib.import_module(f"fastnn._core.isa.{isa}_f{8 * self.dtype.itemsize}")
+        self.table = <const fastnn_kernels *>PyCapsule_GetPointer(self.module.kernels, "fastnn.kernels")
+
+    @property
+    def lanes(self):
+        """Reals in a vector."""
+        return self.table.lanes
+
+    @property
+    def panel(self):
+        """Columns in a panel of packed weights."""
+        return self.table.panel
+
+    @property
+    def tile_rows(self):
+        """Rows in a register tile."""
+        return self.table.tile_rows
+
+    @property
+    def fused(self):
+        """Whether a product and a sum are rounded once."""
+        return bool(self.table.fused)
+
+    # The arrays are C-contiguous, of the kernels' dtype, and of one size; activations.py sees to that.
+
+    def activate(self, int activation, cnp.ndarray z, cnp.ndarray out):
+        """out = activation(z), elementwise."""
+        cdef Py_ssize_t n = cnp.PyArray_SIZE(z)
+        cdef const void *source = cnp.PyArray_DATA(z)
+        cdef void *target = cnp.PyArray_DATA(out)
+        if n < MIN_NOGIL_ELEMENTS:
+            self.table.activate(activation, source, target, n)
+        else:
+            with nogil:
+                self.table.activate(activation, source, target, n)
+
+    def differentiate(self, int activation, cnp.ndarray z, cnp.ndarray out):
+        """out = activation'(z), elementwise."""
+        cdef Py_ssize_t n = cnp.PyArray_SIZE(z)
+        cdef const void *source = cnp.PyArray_DATA(z)
+        cdef void *target = cnp.PyArray_DATA(out)
+        with nogil:
+            self.table.differentiate(activation, source, target, n)
+
+    def normalize(self, int activation, cnp.ndarray z):
+        """Softmax or log-softmax over the last axis of z, in place."""
+        cdef Py_ssize_t n = z.shape[z.ndim - 1]
+        cdef Py_ssize_t rows = cnp.PyArray_SIZE(z) // n if n else 0
+        cdef void *target = cnp.PyArray_DATA(z)
+        with nogil:
+            self.table.normalize(activation, target, n, rows, n)
+
+
+def available_isas():
+    """Return the instruction sets that this build and this processor both have, best first.
+
+    Returns
+    -------
+    tuple of str
+
+    Examples
+    --------
+    >>> import fastnn
+    >>> "scalar" in fastnn.available_isas()
+    True
+    """
+    return tuple(isa for isa in _build_info.ISAS if ON_THIS_CPU[isa])
+
+
+def isa():
+    """Return the name of the instruction set that runs, chosen when fastnn is imported.
+
+    The environment variable ``FASTNN_ISA`` forces one of `available_isas`.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> import fastnn
+    >>> fastnn.isa() in fastnn.available_isas()
+    True
+    """
+    return CHOSEN
+
+
+_loaded = {}
+
+
+def kernels(dtype, str isa=None):
+    """Return the `Kernels` of a dtype, loading their module when first asked for."""
+    key = (np.dtype(dtype).char, isa or CHOSEN)
+    found = _loaded.get(key)
+    if found is None:
+        found = _loaded.setdefault(key, Kernels(key[1], dtype))
+    return found
+
+
+def _choose():
+    wanted = os.environ.get("FASTNN_ISA", "").strip().lower()
+    available = available_isas()
+    if not wanted:
+        return available[0], "the best that this build and this processor have"
+    if wanted in available:
+        return wanted, "FASTNN_ISA"
+    if wanted in _build_info.ISAS:
+        problem = "this processor (or its operating system) lacks it"
+    else:
+        problem = "this build lacks it"
+    raise ImportError(f"FASTNN_ISA is {wanted!r}, but {problem}; available: {', '.join(available)}")
+
+
+CHOSEN, REASON = _choose()
+kernels(np.float32)

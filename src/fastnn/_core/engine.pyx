@@ -1,0 +1,393 @@
+"""A network's plan: packed weights, row blocks through all layers, threads, and the path of one example.
+
+A. Weights are packed once, as table.h says; inputs never are.
+B. A block of rows goes through all layers before the next one starts, between two buffers that fit in the
+   second cache. Threads take blocks.
+C. Where every layer has few outputs, a vector spans examples instead: the roles of weights and inputs swap,
+   and columns of PANEL examples go through the same kernel.
+D. What isn't laid out as the kernels read it is converted a chunk at a time, so memory stays bounded.
+"""
+
+cimport cython
+cimport numpy as cnp
+from cython.parallel cimport prange, threadid
+from libc.stdint cimport uintptr_t
+from libc.stdlib cimport free, malloc
+
+from fastnn._core.dispatch cimport Kernels
+from fastnn._core.table cimport fastnn_dense, fastnn_kernels
+
+import numpy as np
+
+from fastnn._core import dispatch
+from fastnn._core.checks import check_out, real_array, thread_count
+
+cdef extern from "openmp.h" nogil:
+    int openmp_max_threads()
+    int openmp_release_threads()
+
+cnp.import_array()
+
+cdef enum:
+    ALIGNMENT = 64
+    # Two buffers of a block's activations share the second cache with a panel and the inputs.
+    BLOCK_BYTES = 512 * 1024
+    MAX_BLOCK_ROWS = 224
+    # A buffer pair this small lives on the stack, for one example or few.
+    STACK_BYTES = 16 * 1024
+    # A network this narrow lets vectors span examples, if there are that many.
+    NARROW_WIDTH = 16
+    NARROW_BLOCK_ROWS = 2048
+    CHUNK_BYTES = 1024 * 1024
+
+# Multiply-adds (an activation counts for ACTIVATION_WORK): below the first, handing over the interpreter
+# lock costs more than it gives; below the second, so does a second thread.
+cdef Py_ssize_t ACTIVATION_WORK = 32
+cdef double MIN_NOGIL_WORK = 20_000
+cdef double MIN_PARALLEL_WORK = 1_000_000
+
+cdef int default_threads = 1
+
+ctypedef struct layer_jobs:
+    fastnn_dense rows
+    fastnn_dense columns
+
+
+def set_default_threads(int n):
+    """Set how many threads a call takes that doesn't say."""
+    global default_threads
+    default_threads = n
+
+
+def openmp_threads():
+    """Return how many threads OpenMP would start for this thread."""
+    return openmp_max_threads()
+
+
+def release_threads():
+    """End the worker threads that this thread keeps, as a fork needs."""
+    openmp_release_threads()
+
+
+cdef class Plan:
+    """Layers made ready to run with one instruction set.
+
+    Parameters
+    ----------
+    layers : sequence of (weight, bias, activation)
+        weight (n_outputs, n_inputs) and bias (n_outputs,) as C-contiguous arrays of `dtype`, the activation
+        as its number in table.h; the widths of successive layers agree.
+    dtype : dtype
+        float32 or float64.
+    isa : str, optional
+        Another instruction set than the chosen one.
+    """
+
+    cdef const fastnn_kernels *kernels
+    cdef layer_jobs *jobs
+    cdef object keep
+    cdef int n_layers
+    cdef int typenum
+    cdef bint narrow
+    cdef double row_work
+    cdef Py_ssize_t itemsize, stride, block_rows, scratch_bytes
+    cdef readonly cnp.npy_intp n_inputs
+    cdef readonly cnp.npy_intp n_outputs
+    cdef readonly object dtype
+
+    def __init__(self, layers, dtype, isa=None):
+        if self.jobs != NULL:
+            raise RuntimeError("a network is built once")
+        cdef Kernels kernels = dispatch.kernels(dtype, isa)
+        cdef Py_ssize_t widest = 1
+        cdef Py_ssize_t most_outputs = 0
+        cdef int i
+        self.dtype = kernels.dtype
+        self.typenum = self.dtype.num
+        self.itemsize = self.dtype.itemsize
+        self.n_inputs = layers[0][0].shape[1]
+        self.n_outputs = layers[len(layers) - 1][0].shape[0]
+        self.kernels = kernels.table
+        self.keep = [kernels]
+        self.jobs = <layer_jobs *>malloc(len(layers) * sizeof(layer_jobs))
+        if self.jobs == NULL:
+            raise MemoryError("no memory for the network's plan")
+        for i, (weight, bias, activation) in enumerate(layers):
+            self.add_layer(&self.jobs[i], weight, bias, activation)
+            widest = max(widest, weight.shape[0], weight.shape[1])
+            most_outputs = max(most_outputs, <Py_ssize_t>weight.shape[0])
+            self.row_work += weight.shape[0] * (weight.shape[1] + ACTIVATION_WORK)
+        self.n_layers = len(layers)
+        self.narrow = most_outputs <= NARROW_WIDTH
+        self.size_blocks(widest)
+
+    def __dealloc__(self):
+        free(self.jobs)
+
+    cdef int add_layer(self, layer_jobs *jobs, weight, bias, int activation) except -1:
+        cdef Py_ssize_t panel = self.kernels.panel
+        n_outputs, n_inputs = weight.shape
+        start = aligned_zeros(-(-n_outputs // panel) * panel, self.dtype)
+        start[:n_outputs] = bias
+        panels = pack(weight, panel, self.kernels.lanes)
+        jobs.rows.depth = n_inputs
+        jobs.rows.width = n_outputs
+        jobs.rows.panels = cnp.PyArray_DATA(panels)
+        jobs.rows.start = cnp.PyArray_DATA(start)
+        jobs.rows.start_stride = 0
+        jobs.rows.activation = activation
+        jobs.rows.columns = 0
+        jobs.columns = jobs.rows
+        if n_outputs <= NARROW_WIDTH:
+            spread = np.ascontiguousarray(np.repeat(bias[:, np.newaxis], panel, axis=1))
+            jobs.columns.x = cnp.PyArray_DATA(weight)
+            jobs.columns.x_stride = n_inputs
+            jobs.columns.rows = n_outputs
+            jobs.columns.width = panel
+            jobs.columns.start = cnp.PyArray_DATA(spread)
+            jobs.columns.start_stride = panel
+            jobs.columns.out_stride = panel
+            jobs.columns.columns = 1
+            self.keep.append((weight, spread))
+        self.keep.append((panels, start))
+        return 0
+
+    cdef void size_blocks(self, Py_ssize_t widest):
+        cdef Py_ssize_t lines = ALIGNMENT // self.itemsize
+        cdef Py_ssize_t tile = self.kernels.tile_rows
+        self.stride = (widest + lines - 1) // lines * lines
+        if self.narrow:
+            self.block_rows = NARROW_BLOCK_ROWS
+            self.scratch_bytes = 2 * self.stride * max(self.kernels.panel, 1) * self.itemsize
+        else:
+            self.block_rows = min(BLOCK_BYTES // (2 * self.stride * self.itemsize), MAX_BLOCK_ROWS)
+            self.block_rows = max(self.block_rows // tile * tile, 1)
+            self.scratch_bytes = 2 * self.block_rows * self.stride * self.itemsize
+
+    def __call__(self, x, out=None, threads=None):
+        cdef cnp.ndarray array, result
+        if (
+            out is None
+            and threads is None
+            and cnp.PyArray_CheckExact(x)
+            and cnp.PyArray_NDIM(x) == 1
+            and cnp.PyArray_TYPE(x) == self.typenum
+            and cnp.PyArray_ISCARRAY_RO(x)
+            and cnp.PyArray_DIM(x, 0) == self.n_inputs
+            and self.n_layers > 0
+        ):
+            array = x
+            result = cnp.PyArray_EMPTY(1, &self.n_outputs, self.typenum, 0)
+            self.run(<const char *>cnp.PyArray_DATA(array), 0, 1, <char *>cnp.PyArray_DATA(result), 0, 1)
+            return result
+        if self.n_layers == 0:
+            raise RuntimeError("this network was never built: call its constructor")
+        return self.call_checked(
+            real_array("x", x), out, 0 if threads is None else thread_count("threads", threads)
+        )
+
+    cdef object call_checked(self, cnp.ndarray x, out, int threads):
+        cdef tuple expected
+        if x.ndim not in (1, 2) or x.shape[x.ndim - 1] != self.n_inputs:
+            raise ValueError(
+                f"x has shape {np.shape(x)}, but the network expects ({self.n_inputs},) "
+                f"or (B, {self.n_inputs})"
+            )
+        expected = np.shape(x)[: x.ndim - 1] + (self.n_outputs,)
+        if out is None:
+            out = np.empty(expected, self.dtype)
+        else:
+            check_out(out, expected, self.dtype)
+            if np.may_share_memory(x, out):
+                x = x.copy()
+        self.run_arrays(np.atleast_2d(x), np.atleast_2d(out), threads)
+        return out
+
+    cdef int run_arrays(self, cnp.ndarray x, cnp.ndarray out, int threads) except -1:
+        cdef Py_ssize_t rows = x.shape[0]
+        cdef Py_ssize_t width = max(self.n_inputs, self.n_outputs, 1)
+        cdef Py_ssize_t step = rows
+        cdef bint x_direct = self.is_direct(x)
+        cdef bint out_direct = self.is_direct(out)
+        cdef Py_ssize_t i
+        cdef cnp.ndarray source, target
+        if not (x_direct and out_direct):
+            step = max(CHUNK_BYTES // (width * self.itemsize), 1)
+        for i in range(0, rows, max(step, 1)):
+            source, target = x[i : i + step], out[i : i + step]
+            if not x_direct:
+                source = np.array(source, dtype=self.dtype, order="C")
+            if not out_direct:
+                target = np.empty((source.shape[0], self.n_outputs), self.dtype)
+            self.run(
+                <const char *>cnp.PyArray_DATA(source),
+                cnp.PyArray_STRIDE(source, 0) // self.itemsize,
+                source.shape[0],
+                <char *>cnp.PyArray_DATA(target),
+                cnp.PyArray_STRIDE(target, 0) // self.itemsize,
+                threads,
+            )
+            if not out_direct:
+                out[i : i + step] = target
+        return 0
+
+    cdef bint is_direct(self, cnp.ndarray a):
+        # Whether the kernels can address a's rows as they lie.
+        return (
+            cnp.PyArray_TYPE(a) == self.typenum
+            and cnp.PyArray_ISALIGNED(a)
+            and cnp.PyArray_ISNOTSWAPPED(a)
+            and (a.shape[1] <= 1 or cnp.PyArray_STRIDE(a, 1) == self.itemsize)
+            and cnp.PyArray_STRIDE(a, 0) % self.itemsize == 0
+        )
+
+    cdef int run(
+        self,
+        const char *x,
+        Py_ssize_t x_stride,
+        Py_ssize_t rows,
+        char *out,
+        Py_ssize_t out_stride,
+        int threads,
+    ) except -1:
+        # `threads` 0: as many as are worth it. Strides in elements.
+        cdef double work = self.row_work * rows
+        cdef Py_ssize_t step, blocks, block
+        cdef char *scratch
+        if threads == 0:
+            threads = 1
+            if work >= MIN_PARALLEL_WORK:
+                threads = min(default_threads, openmp_max_threads())
+        step = self.block_rows
+        if rows < step * threads:
+            step = max((rows + threads - 1) // threads, 1)
+        blocks = (rows + step - 1) // step
+        threads = <int>max(min(threads, blocks), 1)
+        if rows == 1 and 2 * self.stride * self.itemsize <= STACK_BYTES:
+            self.run_one(x, out, work)
+            return 0
+        scratch = <char *>malloc(threads * self.scratch_bytes + ALIGNMENT)
+        if scratch == NULL:
+            raise MemoryError(f"no memory for {threads * self.scratch_bytes} bytes of scratch")
+        with nogil:
+            if threads == 1:
+                for block in range(blocks):
+                    self.run_block(x, x_stride, rows, out, out_stride, step, block, aligned(scratch))
+            else:
+                for block in prange(blocks, num_threads=threads, schedule="dynamic"):
+                    self.run_block(
+                        x, x_stride, rows, out, out_stride, step, block,
+                        aligned(scratch) + threadid() * self.scratch_bytes,
+                    )
+        free(scratch)
+        return 0
+
+    cdef void run_one(self, const char *x, char *out, double work):
+        cdef char scratch[STACK_BYTES + ALIGNMENT]
+        if work < MIN_NOGIL_WORK:
+            self.run_rows(x, 0, 1, out, 0, aligned(scratch))
+        else:
+            with nogil:
+                self.run_rows(x, 0, 1, out, 0, aligned(scratch))
+
+    cdef void run_block(
+        self,
+        const char *x,
+        Py_ssize_t x_stride,
+        Py_ssize_t rows,
+        char *out,
+        Py_ssize_t out_stride,
+        Py_ssize_t step,
+        Py_ssize_t block,
+        char *scratch,
+    ) noexcept nogil:
+        cdef Py_ssize_t first = block * step
+        rows = min(step, rows - first)
+        x += first * x_stride * self.itemsize
+        out += first * out_stride * self.itemsize
+        if self.narrow and rows > self.kernels.lanes // 2:
+            self.run_columns(x, x_stride, rows, out, out_stride, scratch)
+        else:
+            self.run_rows(x, x_stride, rows, out, out_stride, scratch)
+
+    cdef void run_rows(
+        self,
+        const char *x,
+        Py_ssize_t x_stride,
+        Py_ssize_t rows,
+        char *out,
+        Py_ssize_t out_stride,
+        char *scratch,
+    ) noexcept nogil:
+        cdef fastnn_dense job
+        cdef int i
+        for i in range(self.n_layers):
+            job = self.jobs[i].rows
+            job.x = x
+            job.x_stride = x_stride
+            job.rows = rows
+            if i == self.n_layers - 1:
+                job.out = out
+                job.out_stride = out_stride
+            else:
+                job.out = scratch + (i % 2) * rows * self.stride * self.itemsize
+                job.out_stride = self.stride
+            self.kernels.dense(&job)
+            x = <const char *>job.out
+            x_stride = job.out_stride
+
+    cdef void run_columns(
+        self,
+        const char *x,
+        Py_ssize_t x_stride,
+        Py_ssize_t rows,
+        char *out,
+        Py_ssize_t out_stride,
+        char *scratch,
+    ) noexcept nogil:
+        cdef Py_ssize_t panel = self.kernels.panel
+        cdef char *here = scratch
+        cdef char *there = scratch + self.stride * panel * self.itemsize
+        cdef Py_ssize_t first = 0
+        cdef Py_ssize_t count
+        cdef fastnn_dense job
+        cdef int i
+        while first < rows:
+            count = min(rows - first, panel)
+            self.kernels.to_columns(
+                x + first * x_stride * self.itemsize, x_stride, count, self.n_inputs, here
+            )
+            for i in range(self.n_layers):
+                job = self.jobs[i].columns
+                job.panels = here
+                job.out = there
+                self.kernels.dense(&job)
+                here, there = there, here
+            self.kernels.from_columns(
+                here, count, self.n_outputs, out + first * out_stride * self.itemsize, out_stride
+            )
+            first += panel
+
+
+cdef inline char *aligned(char *p) noexcept nogil:
+    return p + (-<uintptr_t>p) % ALIGNMENT
+
+
+def aligned_zeros(Py_ssize_t n, dtype):
+    """Return n zeros that begin a cache line."""
+    cdef cnp.ndarray memory = np.zeros(n * dtype.itemsize + ALIGNMENT, np.uint8)
+    cdef Py_ssize_t skip = (-<uintptr_t>cnp.PyArray_DATA(memory)) % ALIGNMENT
+    return memory[skip : skip + n * dtype.itemsize].view(dtype)
+
+
+def pack(weight, Py_ssize_t panel, Py_ssize_t lanes):
+    """Return weight (n_outputs, n_inputs) in panels of columns, as table.h says."""
+    n_outputs, n_inputs = weight.shape
+    whole, left = divmod(n_outputs, panel)
+    last = 0 if left == 0 else lanes if left <= lanes else panel
+    packed = aligned_zeros((whole * panel + last) * n_inputs, weight.dtype)
+    full = packed[: whole * panel * n_inputs].reshape(whole, n_inputs, panel)
+    full[...] = weight[: whole * panel].reshape(whole, panel, n_inputs).transpose(0, 2, 1)
+    if left:
+        packed[whole * panel * n_inputs :].reshape(n_inputs, last)[:, :left] = weight[whole * panel :].T
+    return packed

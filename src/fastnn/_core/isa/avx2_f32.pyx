@@ -1,0 +1,2 @@
+# The kernels of simd/avx2.h, float32.
+include "../kernels/module.pxi"

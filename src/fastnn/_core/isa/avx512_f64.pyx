@@ -1,0 +1,2 @@
+# The kernels of simd/avx512.h, float64.
+include "../kernels/module.pxi"

@@ -1,0 +1,2 @@
+# The kernels of simd/neon.h, float32.
+include "../kernels/module.pxi"

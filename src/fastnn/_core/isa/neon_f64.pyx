@@ -1,0 +1,2 @@
+# The kernels of simd/neon.h, float64.
+include "../kernels/module.pxi"

@@ -1,0 +1,2 @@
+# The kernels of simd/scalar.h, float32.
+include "../kernels/module.pxi"

@@ -1,0 +1,104 @@
+# The elementwise activations and their derivatives: a formula each, and a line each in the two tables below.
+
+
+cdef inline vec relu(vec z) noexcept nogil:
+    # -0 becomes +0, NaN stays.
+    return v_select(v_le(z, v_set1(0)), v_set1(0), z)
+
+
+cdef inline vec relu_derivative(vec z) noexcept nogil:
+    return v_select(v_lt(v_set1(0), z), v_set1(1), v_set1(0))
+
+
+cdef inline vec sigmoid(vec z) noexcept nogil:
+    # 1 / (1 + e) for z >= 0 and e / (1 + e) below, e = e^-|z|: nothing overflows, small results keep their bits.
+    # The quotient is mended by what the roundings of e, of 1 + e and of itself left: 2.3 ULP without, 1.1 with.
+    cdef vec n
+    cdef vec p = exp_reduced(v_max(v_set1(EXP_MIN), v_sub(v_set1(0), v_abs(z))), &n)
+    cdef vec upper = v_add(v_set1(1), p)
+    cdef vec lower = v_scale(v_sub(p, v_sub(upper, v_set1(1))), n)
+    upper = v_scale(upper, n)
+    cdef mask negative = v_lt(z, v_set1(0))
+    cdef vec d = v_add(v_set1(1), upper)
+    cdef vec d_lower = v_add(v_sub(upper, v_sub(d, v_set1(1))), lower)
+    cdef vec minus = v_div(v_select(negative, v_sub(v_set1(0), upper), v_set1(-1)), d)
+    cdef vec rest = v_fma(minus, d, v_select(negative, upper, v_set1(1)))
+    rest = v_add(rest, v_muladd(minus, d_lower, v_select(negative, lower, v_set1(0))))
+    cdef vec reciprocal = v_select(negative, v_add(v_set1(1), minus), v_sub(v_set1(0), minus))
+    return v_sub(v_mul(rest, reciprocal), minus)
+
+
+cdef inline vec sigmoid_derivative(vec z) noexcept nogil:
+    # s (1 - s) = e / (1 + e)^2, e = e^-|z|: without the cancellation in 1 - s.
+    cdef vec e = exp(v_sub(v_set1(0), v_abs(z)))
+    cdef vec d = v_add(v_set1(1), e)
+    return v_div(e, v_mul(d, d))
+
+
+cdef inline vec tanh_large(vec y) noexcept nogil:
+    # 1 - 2 / (e^2y + 1) for y >= TANH_SPLIT. The fraction takes the remainders of e^2y, of the sum and of
+    # the division along; without them, tanh would be off by 1.6 ULP.
+    cdef vec n
+    cdef vec p = exp_reduced(v_add(y, y), &n)
+    cdef vec upper = v_add(v_set1(1), p)
+    cdef vec lower = v_scale_normal(v_sub(p, v_sub(upper, v_set1(1))), n)
+    upper = v_scale_normal(upper, n)
+    cdef vec d = v_add(upper, v_set1(1))
+    lower = v_add(v_add(v_sub(upper, d), v_set1(1)), lower)
+    cdef vec minus = v_div(v_set1(-2), d)
+    cdef vec rest = v_muladd(minus, lower, v_fma(minus, d, v_set1(2)))
+    return v_add(v_set1(1), v_muladd(v_mul(rest, v_set1(0.5)), minus, minus))
+
+
+cdef inline vec tanh(vec z) noexcept nogil:
+    cdef vec y = v_abs(z)
+    cdef vec z2 = v_mul(z, z)
+    cdef vec small = v_muladd(v_mul(y, z2), polynomial(TANH_POLY, TANH_TERMS, z2), y)
+    cdef vec large = tanh_large(v_min(v_set1(TANH_MAX), y))
+    return v_copysign(v_select(v_lt(y, v_set1(TANH_SPLIT)), small, large), z)
+
+
+cdef inline vec tanh_derivative(vec z) noexcept nogil:
+    # 1 - tanh^2 = 4 e / (1 + e)^2, e = e^-2|z|: without the cancellation.
+    cdef vec y = v_abs(z)
+    cdef vec e = exp(v_sub(v_set1(0), v_add(y, y)))
+    cdef vec d = v_add(v_set1(1), e)
+    return v_div(v_mul(v_set1(4), e), v_mul(d, d))
+
+
+cdef inline vec activation_of(int activation, vec z) noexcept nogil:
+    if activation == RELU:
+        return relu(z)
+    elif activation == SIGMOID:
+        return sigmoid(z)
+    elif activation == TANH:
+        return tanh(z)
+    return z
+
+
+cdef inline vec derivative_of(int activation, vec z) noexcept nogil:
+    if activation == RELU:
+        return relu_derivative(z)
+    elif activation == SIGMOID:
+        return sigmoid_derivative(z)
+    elif activation == TANH:
+        return tanh_derivative(z)
+    return v_set1(1)
+
+
+cdef void activate(int activation, const real *z, real *out, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i = 0
+    while i + LANES <= n:
+        v_store(out + i, activation_of(activation, v_load(z + i)))
+        i += LANES
+    if i < n:
+        v_store_part(out + i, activation_of(activation, v_load_part(z + i, n - i, v_set1(0))), n - i)
+
+
+cdef void differentiate(int activation, const real *z, real *out, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i = 0
+    while i + LANES <= n:
+        v_store(out + i, derivative_of(activation, v_load(z + i)))
+        i += LANES
+    if i < n:
+        v_store_part(out + i, derivative_of(activation, v_load_part(z + i, n - i, v_set1(0))), n - i)

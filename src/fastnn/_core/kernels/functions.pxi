@@ -1,0 +1,67 @@
+# exp, log and sums with a remainder: the same sequence of operations on every instruction set.
+
+cdef extern from "constants.h" nogil:
+    real LOG2_E
+    real LN2_HI
+    real LN2_LO
+    real EXP_MIN
+    real EXP_MAX
+    real TANH_MAX
+    real TANH_SPLIT
+    real SQRT_2
+    const real EXP_POLY[]
+    const real TANH_POLY[]
+    const real LOG_POLY[]
+    enum:
+        EXP_TERMS
+        TANH_TERMS
+        LOG_TERMS
+
+
+cdef inline vec polynomial(const real *coefficients, int terms, vec x) noexcept nogil:
+    cdef vec value = v_set1(coefficients[terms - 1])
+    cdef int i
+    for i in range(terms - 2, -1, -1):
+        value = v_muladd(value, x, v_set1(coefficients[i]))
+    return value
+
+
+cdef inline vec exp_reduced(vec x, vec *exponent) noexcept nogil:
+    # e^x = 2^exponent (1 + p), |1 + p| in about [0.707, 1.415]; returns p.
+    cdef vec n = v_sub(v_muladd(x, v_set1(LOG2_E), v_set1(ROUNDER)), v_set1(ROUNDER))
+    cdef vec r = v_muladd(n, v_set1(-LN2_HI), x)
+    r = v_muladd(n, v_set1(-LN2_LO), r)
+    exponent[0] = n
+    return v_muladd(v_mul(r, r), polynomial(EXP_POLY, EXP_TERMS, r), r)
+
+
+cdef inline vec exp(vec x) noexcept nogil:
+    # Cody & Waite's reduction (1980) to |r| <= log(2)/2. The bounds are first, so that NaN passes.
+    cdef vec n
+    cdef vec p = exp_reduced(v_min(v_set1(EXP_MAX), v_max(v_set1(EXP_MIN), x)), &n)
+    return v_scale(v_add(v_set1(1), p), n)
+
+
+cdef inline vec two_sum(vec a, vec b, vec *remainder) noexcept nogil:
+    # Knuth's: a + b = sum + remainder exactly, whichever is larger.
+    cdef vec sum = v_add(a, b)
+    cdef vec b_part = v_sub(sum, a)
+    remainder[0] = v_add(v_sub(a, v_sub(sum, b_part)), v_sub(b, b_part))
+    return sum
+
+
+cdef inline vec log(vec upper, vec lower) noexcept nogil:
+    # log(upper + lower), upper >= 1 and lower a remainder of it. With 1 + f in [sqrt(1/2), sqrt(2)] and
+    # s = f / (2 + f), log(1 + f) = 2 s + s^3 p(s^2), arranged so that f itself is not rounded (fdlibm, 1993).
+    cdef vec n = v_sub(v_exponent_bits(upper), v_set1(EXPONENT_BIAS))
+    cdef vec m = v_scale(upper, v_sub(v_set1(0), n))
+    cdef mask above = v_lt(v_set1(SQRT_2), m)
+    n = v_select(above, v_add(n, v_set1(1)), n)
+    m = v_select(above, v_mul(m, v_set1(0.5)), m)
+    cdef vec f = v_add(v_sub(m, v_set1(1)), v_scale(lower, v_sub(v_set1(0), n)))
+    cdef vec half_square = v_mul(v_mul(f, f), v_set1(0.5))
+    cdef vec s = v_div(f, v_add(f, v_set1(2)))
+    cdef vec s2 = v_mul(s, s)
+    cdef vec tail = v_mul(s2, polynomial(LOG_POLY, LOG_TERMS, s2))
+    tail = v_muladd(s, v_add(half_square, tail), v_mul(n, v_set1(LN2_LO)))
+    return v_muladd(n, v_set1(LN2_HI), v_sub(f, v_sub(half_square, tail)))

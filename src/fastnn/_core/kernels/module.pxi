@@ -1,0 +1,32 @@
+# One instruction set's kernels for one real type: the whole of each module in isa/.
+
+from cpython.pycapsule cimport PyCapsule_New
+from libc.math cimport INFINITY
+
+from fastnn._core.table cimport IDENTITY, LOG_SOFTMAX, RELU, SIGMOID, SOFTMAX, TANH
+from fastnn._core.table cimport fastnn_dense, fastnn_kernels
+
+include "simd.pxi"
+include "functions.pxi"
+include "activations.pxi"
+include "columns.pxi"
+include "normalize.pxi"
+include "dense.pxi"
+
+cdef fastnn_kernels table
+table.lanes = LANES
+table.panel = PANEL
+table.tile_rows = TILE_ROWS
+table.fused = FUSED
+table.dense = dense
+table.activate = <void (*)(int, const void *, void *, Py_ssize_t) noexcept nogil>activate
+table.differentiate = <void (*)(int, const void *, void *, Py_ssize_t) noexcept nogil>differentiate
+table.normalize = <void (*)(int, void *, Py_ssize_t, Py_ssize_t, Py_ssize_t) noexcept nogil>normalize
+table.to_columns = (
+    <void (*)(const void *, Py_ssize_t, Py_ssize_t, Py_ssize_t, void *) noexcept nogil>to_columns
+)
+table.from_columns = (
+    <void (*)(const void *, Py_ssize_t, Py_ssize_t, void *, Py_ssize_t) noexcept nogil>from_columns
+)
+
+kernels = PyCapsule_New(&table, "fastnn.kernels", NULL)

@@ -1,0 +1,156 @@
+# Softmax and log-softmax of z over a row of n, along the lanes (a row in memory) or across them (each lane a
+# row, as in the columns of a narrow network). Both do the same operations on each element.
+#
+# With d = z - max and e = e^d, softmax is e / sum(e) and log-softmax d - log(sum(e)). The sum is 16 interleaved
+# sums, element j in sum j mod 16, joined by halves; each carries its rounding errors along, and counts the
+# maxima (e = 1) apart, so that near 0 log-softmax sees what little is left above 1. A NaN, a +inf or a row
+# of -inf makes some d NaN, and so the whole row.
+
+ctypedef struct exp_sum:
+    vec ones
+    vec rest
+    vec remainder
+
+
+cdef inline void start_sum(exp_sum *sum) noexcept nogil:
+    sum.ones = sum.rest = sum.remainder = v_set1(0)
+
+
+cdef inline void add_exp(exp_sum *sum, vec d, vec e) noexcept nogil:
+    cdef mask is_max = v_eq(d, v_set1(0))
+    cdef vec remainder
+    sum.ones = v_add(sum.ones, v_select(is_max, v_set1(1), v_set1(0)))
+    sum.rest = two_sum(sum.rest, v_select(is_max, v_set1(0), e), &remainder)
+    sum.remainder = v_add(sum.remainder, remainder)
+
+
+cdef inline void join_sums(exp_sum *sums, Py_ssize_t count) noexcept nogil:
+    # Into sums[0]; those from `count` on are zero, and left out.
+    cdef Py_ssize_t half = VIRTUAL_LANES // 2
+    cdef Py_ssize_t i
+    cdef vec remainder
+    while half > 0:
+        for i in range(min(count - half, half)):
+            sums[i].ones = v_add(sums[i].ones, sums[i + half].ones)
+            sums[i].rest = two_sum(sums[i].rest, sums[i + half].rest, &remainder)
+            sums[i].remainder = v_add(v_add(sums[i].remainder, sums[i + half].remainder), remainder)
+        half = half // 2
+
+
+cdef inline vec whole_sum(const exp_sum *sum, vec *lower) noexcept nogil:
+    cdef vec upper = two_sum(sum.ones, sum.rest, lower)
+    lower[0] = v_add(lower[0], sum.remainder)
+    return upper
+
+
+cdef inline vec divisor(int activation, const exp_sum *sum) noexcept nogil:
+    # What a row's e is divided by, or its d lessened by.
+    cdef vec lower
+    cdef vec upper = whole_sum(sum, &lower)
+    if activation == SOFTMAX:
+        return v_add(upper, lower)
+    return log(upper, lower)
+
+
+cdef inline real largest(const real *z, Py_ssize_t n) noexcept nogil:
+    # NaN apart, which the differences show soon enough.
+    cdef vec top = v_set1(-INFINITY)
+    cdef real lanes[LANES]
+    cdef Py_ssize_t j = 0
+    while j + LANES <= n:
+        top = v_max(v_load(z + j), top)
+        j += LANES
+    if j < n:
+        top = v_max(v_load_part(z + j, n - j, top), top)
+    v_store(lanes, top)
+    for j in range(1, LANES):
+        if lanes[j] > lanes[0]:
+            lanes[0] = lanes[j]
+    return lanes[0]
+
+
+cdef void normalize_row(int activation, real *z, Py_ssize_t n) noexcept nogil:
+    cdef vec top = v_set1(largest(z, n))
+    cdef vec d, e, by
+    cdef exp_sum sums[ROW_VECS]
+    cdef exp_sum joined[VIRTUAL_LANES]
+    cdef real ones[VIRTUAL_LANES]
+    cdef real rest[VIRTUAL_LANES]
+    cdef real remainder[VIRTUAL_LANES]
+    cdef Py_ssize_t j, left, i
+    for i in range(ROW_VECS):
+        start_sum(&sums[i])
+    for i in range((n + LANES - 1) // LANES):
+        j = i * LANES
+        left = min(n - j, LANES)
+        d = v_sub(v_load_part(z + j, left, v_set1(-INFINITY)), top)
+        e = exp(d)
+        if activation == SOFTMAX:
+            v_store_part(z + j, e, left)
+        add_exp(&sums[i % ROW_VECS], d, e)
+    for i in range(ROW_VECS):
+        v_store(ones + i * LANES, sums[i].ones)
+        v_store(rest + i * LANES, sums[i].rest)
+        v_store(remainder + i * LANES, sums[i].remainder)
+    for i in range(min(n, VIRTUAL_LANES)):
+        joined[i].ones = v_set1(ones[i])
+        joined[i].rest = v_set1(rest[i])
+        joined[i].remainder = v_set1(remainder[i])
+    join_sums(joined, n)
+    by = divisor(activation, &joined[0])
+    for i in range((n + LANES - 1) // LANES):
+        j = i * LANES
+        left = min(n - j, LANES)
+        d = v_load_part(z + j, left, v_set1(0))
+        if activation == SOFTMAX:
+            v_store_part(z + j, v_div(d, by), left)
+        else:
+            v_store_part(z + j, v_sub(v_sub(d, top), by), left)
+
+
+cdef void normalize_column(int activation, real *z, Py_ssize_t stride, Py_ssize_t n) noexcept nogil:
+    # LANES rows at once: element j of lane l is z[j * stride + l].
+    cdef vec top = v_set1(-INFINITY)
+    cdef vec d, e, by
+    cdef exp_sum sums[VIRTUAL_LANES]
+    cdef Py_ssize_t j
+    for j in range(n):
+        top = v_max(v_load(z + j * stride), top)
+    for j in range(min(n, VIRTUAL_LANES)):
+        start_sum(&sums[j])
+    for j in range(n):
+        d = v_sub(v_load(z + j * stride), top)
+        e = exp(d)
+        if activation == SOFTMAX:
+            v_store(z + j * stride, e)
+        add_exp(&sums[j % VIRTUAL_LANES], d, e)
+    join_sums(sums, n)
+    by = divisor(activation, &sums[0])
+    for j in range(n):
+        d = v_load(z + j * stride)
+        if activation == SOFTMAX:
+            v_store(z + j * stride, v_div(d, by))
+        else:
+            v_store(z + j * stride, v_sub(v_sub(d, top), by))
+
+
+cdef void normalize(
+    int activation, real *z, Py_ssize_t stride, Py_ssize_t rows, Py_ssize_t n
+) noexcept nogil:
+    # Short rows go through columns of PANEL rows: whole vectors instead of a tail each.
+    cdef real columns[VIRTUAL_LANES * PANEL]
+    cdef Py_ssize_t i = 0
+    cdef Py_ssize_t j, count
+    if n == 0:
+        return
+    if n > VIRTUAL_LANES or rows == 1:
+        for i in range(rows):
+            normalize_row(activation, z + i * stride, n)
+        return
+    while i < rows:
+        count = min(rows - i, PANEL)
+        to_columns(z + i * stride, stride, count, n, columns)
+        for j in range(TILE_VECS):
+            normalize_column(activation, columns + j * LANES, PANEL, n)
+        from_columns(columns, count, n, z + i * stride, stride)
+        i += PANEL

@@ -1,0 +1,55 @@
+/* AVX-512 F, DQ, BW and VL with FMA: 32 registers of 64 bytes. */
+#include <immintrin.h>
+
+#if FASTNN_REAL_BITS == 32
+typedef __m512 vec;
+typedef __mmask16 mask;
+#define OP(name) _mm512_##name##_ps
+#define CMP _mm512_cmp_ps_mask
+#define BITS(name) _mm512_##name##_epi32
+#define TO_BITS _mm512_castps_si512
+#define FROM_BITS _mm512_castsi512_ps
+#define ROUND_BITS_TO_REAL _mm512_cvtepi32_ps
+#else
+typedef __m512d vec;
+typedef __mmask8 mask;
+#define OP(name) _mm512_##name##_pd
+#define CMP _mm512_cmp_pd_mask
+#define BITS(name) _mm512_##name##_epi64
+#define TO_BITS _mm512_castpd_si512
+#define FROM_BITS _mm512_castsi512_pd
+#define ROUND_BITS_TO_REAL _mm512_cvtepi64_pd
+#endif
+
+enum { LANES = 512 / FASTNN_REAL_BITS, TILE_ROWS = 14, TILE_VECS = 2, FUSED = 1 };
+
+FASTNN_INLINE mask first_lanes(long n) { return (mask)((1u << n) - 1u); }
+
+FASTNN_INLINE vec v_load(const real *p) { return OP(loadu)(p); }
+FASTNN_INLINE void v_store(real *p, vec a) { OP(storeu)(p, a); }
+FASTNN_INLINE vec v_load_part(const real *p, long n, vec fill) { return OP(mask_loadu)(fill, first_lanes(n), p); }
+FASTNN_INLINE void v_store_part(real *p, vec a, long n) { OP(mask_storeu)(p, first_lanes(n), a); }
+FASTNN_INLINE vec v_set1(real x) { return OP(set1)(x); }
+FASTNN_INLINE vec v_add(vec a, vec b) { return OP(add)(a, b); }
+FASTNN_INLINE vec v_sub(vec a, vec b) { return OP(sub)(a, b); }
+FASTNN_INLINE vec v_mul(vec a, vec b) { return OP(mul)(a, b); }
+FASTNN_INLINE vec v_div(vec a, vec b) { return OP(div)(a, b); }
+FASTNN_INLINE vec v_muladd(vec a, vec b, vec c) { return OP(fmadd)(a, b, c); }
+FASTNN_INLINE vec v_fma(vec a, vec b, vec c) { return OP(fmadd)(a, b, c); }
+FASTNN_INLINE vec v_max(vec a, vec b) { return OP(max)(a, b); }
+FASTNN_INLINE vec v_min(vec a, vec b) { return OP(min)(a, b); }
+FASTNN_INLINE vec v_abs(vec a) { return OP(abs)(a); }
+FASTNN_INLINE vec v_copysign(vec magnitude, vec sign)
+{
+    return OP(or)(OP(andnot)(OP(set1)((real)-0.0), magnitude), OP(and)(OP(set1)((real)-0.0), sign));
+}
+FASTNN_INLINE mask v_lt(vec a, vec b) { return CMP(a, b, _CMP_LT_OQ); }
+FASTNN_INLINE mask v_le(vec a, vec b) { return CMP(a, b, _CMP_LE_OQ); }
+FASTNN_INLINE mask v_eq(vec a, vec b) { return CMP(a, b, _CMP_EQ_OQ); }
+FASTNN_INLINE vec v_select(mask m, vec yes, vec no) { return OP(mask_mov)(no, m, yes); }
+FASTNN_INLINE vec v_shift_up(vec n) { return FROM_BITS(BITS(slli)(TO_BITS(n), MANTISSA_BITS)); }
+FASTNN_INLINE vec v_exponent_bits(vec a) { return ROUND_BITS_TO_REAL(BITS(srli)(TO_BITS(a), MANTISSA_BITS)); }
+
+#define FASTNN_HAS_SCALE
+FASTNN_INLINE vec v_scale(vec a, vec n) { return OP(scalef)(a, n); }
+FASTNN_INLINE vec v_scale_normal(vec a, vec n) { return OP(scalef)(a, n); }

@@ -1,0 +1,60 @@
+/* What an instruction set offers to the engine: one table of kernels for each real type.
+ *
+ * Kernels take C pointers to reals of the table's type and sizes in elements. They allocate nothing, touch
+ * nothing outside the arrays they are given, and ask for no alignment. No two arguments overlap, but `out`
+ * may be `z` itself. */
+#ifndef FASTNN_TABLE_H
+#define FASTNN_TABLE_H
+
+#include <stddef.h>
+
+/* dispatch.pyx gives them their names. */
+typedef enum {
+    IDENTITY,
+    RELU,
+    SIGMOID,
+    TANH,
+    SOFTMAX,
+    LOG_SOFTMAX
+} fastnn_activation;
+
+/* out = activation(start + x panels) for `rows` rows of x: the product of (rows, depth) and (depth, width).
+ *
+ * `panels` holds the second factor in panels of PANEL columns, each (depth, PANEL) row by row, the last one
+ * (depth, LANES) if no more than LANES columns are left. `start` is what each sum starts from (a bias): a row
+ * of whole panels, `start_stride` apart for successive rows (0: the same for all).
+ *
+ * With `columns`, the lanes are the examples: x is the weight, a row of out is one output of PANEL examples,
+ * and softmax runs down the columns. */
+typedef struct {
+    const void *x;
+    ptrdiff_t x_stride;
+    ptrdiff_t rows;
+    ptrdiff_t depth;
+    ptrdiff_t width;
+    const void *panels;
+    const void *start;
+    ptrdiff_t start_stride;
+    void *out;
+    ptrdiff_t out_stride;
+    int activation;
+    int columns;
+} fastnn_dense;
+
+typedef struct {
+    int lanes;
+    int panel;
+    int tile_rows;
+    int fused;
+    void (*dense)(const fastnn_dense *job);
+    /* out[i] = activation(z[i]), and its derivative, of an elementwise activation */
+    void (*activate)(int activation, const void *z, void *out, ptrdiff_t n);
+    void (*differentiate)(int activation, const void *z, void *out, ptrdiff_t n);
+    /* softmax or log-softmax of each row of z, in place */
+    void (*normalize)(int activation, void *z, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t n);
+    /* columns[k, r] = rows[r, k] for PANEL lanes r, zero from `count` on; and back */
+    void (*to_columns)(const void *rows, ptrdiff_t stride, ptrdiff_t count, ptrdiff_t n, void *columns);
+    void (*from_columns)(const void *columns, ptrdiff_t count, ptrdiff_t n, void *rows, ptrdiff_t stride);
+} fastnn_kernels;
+
+#endif

@@ -1,0 +1,40 @@
+cdef extern from "table.h" nogil:
+    ctypedef enum fastnn_activation:
+        IDENTITY
+        RELU
+        SIGMOID
+        TANH
+        SOFTMAX
+        LOG_SOFTMAX
+
+    ctypedef struct fastnn_dense:
+        const void *x
+        Py_ssize_t x_stride
+        Py_ssize_t rows
+        Py_ssize_t depth
+        Py_ssize_t width
+        const void *panels
+        const void *start
+        Py_ssize_t start_stride
+        void *out
+        Py_ssize_t out_stride
+        int activation
+        int columns
+
+    ctypedef struct fastnn_kernels:
+        int lanes
+        int panel
+        int tile_rows
+        int fused
+        void (*dense)(const fastnn_dense *job) noexcept nogil
+        void (*activate)(int activation, const void *z, void *out, Py_ssize_t n) noexcept nogil
+        void (*differentiate)(int activation, const void *z, void *out, Py_ssize_t n) noexcept nogil
+        void (*normalize)(
+            int activation, void *z, Py_ssize_t stride, Py_ssize_t rows, Py_ssize_t n
+        ) noexcept nogil
+        void (*to_columns)(
+            const void *rows, Py_ssize_t stride, Py_ssize_t count, Py_ssize_t n, void *columns
+        ) noexcept nogil
+        void (*from_columns)(
+            const void *columns, Py_ssize_t count, Py_ssize_t n, void *rows, Py_ssize_t stride
+        ) noexcept nogil

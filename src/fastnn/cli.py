@@ -1,0 +1,48 @@
+"""The command line: ``fastnn demo`` and ``fastnn info``."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+from collections.abc import Sequence
+
+import numpy as np
+
+import fastnn
+from fastnn import _build_info, demo, threads
+from fastnn._core import dispatch
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="fastnn", description="Feed-forward neural networks on CPUs: fast, small, the same bits everywhere."
+    )
+    parser.add_argument("--version", action="version", version=f"fastnn {fastnn.__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    shown = commands.add_parser("demo", help="a worked example, then handwritten digits, timed side by side")
+    shown.set_defaults(run=demo.run)
+    shown = commands.add_parser("info", help="version, instruction sets, threads, how it was built")
+    shown.set_defaults(run=info)
+    arguments = parser.parse_args(argv)
+    arguments.run()
+    return 0
+
+
+def info() -> None:
+    """Print what runs here, and why."""
+    rows = {
+        "fastnn": fastnn.__version__,
+        "Python": f"{platform.python_version()}, NumPy {np.__version__}, {platform.platform()}",
+        "instruction set": f"{fastnn.isa()} ({dispatch.REASON})",
+        "available": ", ".join(fastnn.available_isas()),
+        "built": ", ".join(_build_info.ISAS),
+        "threads": f"{fastnn.get_num_threads()} ({threads.source()})",
+        "OpenMP": "yes" if _build_info.OPENMP else "no: this build uses one thread",
+        "compiler": _build_info.COMPILER,
+        "flags": _build_info.FLAGS,
+        f"flags of {fastnn.isa()}": _build_info.ISA_FLAGS[fastnn.isa()] or "none",
+    }
+    width = max(map(len, rows))
+    for name, value in rows.items():
+        print(f"{name:<{width}}  {value}")

@@ -1,0 +1,114 @@
+"""``fastnn demo``: a network by hand, then a trained one on real input, timed side by side."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from importlib.resources import as_file, files
+from typing import Any
+
+import numpy as np
+
+import fastnn
+from fastnn import reference
+
+Array = np.ndarray[Any, Any]
+
+# Worked example 4: 2 -> 3 (ReLU) -> 2 (softmax).
+HIDDEN = ([[0.4, -0.3], [-0.2, 0.5], [0.8, 0.1]], [0.1, -0.1, 0.0], "relu")
+OUTPUT = ([[0.6, -0.4, 0.2], [-0.1, 0.3, 0.5]], [0.0, 0.1], "softmax")
+EXAMPLE = [1.5, -0.5]
+
+MIN_SECONDS = 0.2
+REPEATS = 5
+SHADES = " .:-=+*#%@"
+
+
+def run() -> None:
+    """Print both parts."""
+    worked_example()
+    print()
+    digits()
+
+
+def worked_example() -> None:
+    """Print every Z and A of a small network for one example."""
+    net = fastnn.Network([fastnn.Dense(*HIDDEN), fastnn.Dense(*OUTPUT)])
+    print("A network by hand: 2 inputs, 3 hidden neurons (ReLU), 2 outputs (softmax)\n")
+    print(net.summary(), end="\n\n")
+    print(net.trace(EXAMPLE))
+    loss = fastnn.cross_entropy(net(EXAMPLE), 0)
+    print(f"loss = {loss:.5f}    cross-entropy, if class 0 is correct")
+
+
+def load_digits() -> tuple[fastnn.Network, Array, Array]:
+    """Return the trained 64-32-10 network, the held-out images (n, 64) and their labels (n,)."""
+    data = files("fastnn") / "data"
+    with as_file(data / "digits.safetensors") as path:
+        net = fastnn.load(path)
+    with (data / "digits.npz").open("rb") as file, np.load(file) as arrays:
+        return net, arrays["images"].astype(np.float32), arrays["labels"]
+
+
+def digits() -> None:
+    """Classify the held-out digits with fastnn, NumPy and pure Python; print accuracy and speed."""
+    net, images, labels = load_digits()
+    layers = [
+        reference.Layer(layer.weight.tolist(), plain(layer.bias), layer.activation) for layer in net.layers
+    ]
+    rows = images.tolist()
+    contenders: dict[str, Callable[[], Any]] = {
+        "fastnn": lambda: net(images),
+        "NumPy": lambda: numpy_network(net, images),
+        "pure Python": lambda: reference.network_batch(layers, rows),
+    }
+    classes = np.argmax(net(images), axis=1)
+    print(f"Handwritten digits: a trained 64-32-10 network and {len(labels)} images it has never seen\n")
+    print(drawn(images[:6], classes[:6]), end="\n\n")
+    print(f"{'':<12}{'accuracy':>9}{'examples/s':>14}{'':>4}")
+    speeds: dict[str, float] = {}
+    for name, predict in contenders.items():
+        accuracy = float(np.mean(np.argmax(predict(), axis=1) == labels))
+        speeds[name] = len(labels) / seconds_a_call(predict)
+        slower = speeds["fastnn"] / speeds[name]
+        note = "" if name == "fastnn" else f"   fastnn is {slower:,.1f} times as fast"
+        print(f"{name:<12}{accuracy:>9.1%}{speeds[name]:>14,.0f}{note}")
+    print(f"\n{fastnn.isa()}, up to {fastnn.get_num_threads()} threads; `fastnn info` says more.")
+
+
+def plain(bias: Array | None) -> list[float]:
+    """Return a bias as a list."""
+    return [] if bias is None else [float(value) for value in bias]
+
+
+def numpy_network(net: fastnn.Network, x: Array) -> Array:
+    """Return what the digits network gives, as one would write it in NumPy."""
+    first, second = net.layers
+    hidden = np.maximum(x @ first.weight.T + first.bias, 0)
+    z = hidden @ second.weight.T + second.bias
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    probabilities: Array = e / e.sum(axis=1, keepdims=True)
+    return probabilities
+
+
+def seconds_a_call(call: Callable[[], Any]) -> float:
+    """Return the median time of a call over some repeats of at least MIN_SECONDS in all."""
+    start = time.perf_counter()
+    call()
+    count = max(1, int(MIN_SECONDS / REPEATS / (time.perf_counter() - start)))
+    times = []
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        for _ in range(count):
+            call()
+        times.append((time.perf_counter() - start) / count)
+    return statistics.median(times)
+
+
+def drawn(images: Array, classes: Array) -> str:
+    """Return 8 x 8 images side by side as text, the network's answers below."""
+    shades = (images.reshape(-1, 8, 8) * (len(SHADES) - 1) / 16).round().astype(int)
+    lines = ["   ".join("".join(SHADES[s] * 2 for s in image[row]) for image in shades) for row in range(8)]
+    answers = "   ".join(f"{f'-> {answer}':^16}" for answer in classes)
+    return "\n".join(f"  {line}".rstrip() for line in [*lines, answers])

@@ -1,0 +1,121 @@
+"""fastnn's own format: a safetensors file with the tensor names of torch.nn.Sequential.
+
+Layer i is module 2 i (its activation is module 2 i + 1), so its tensors are ``{2 i}.weight`` and
+``{2 i}.bias``. The metadata holds ``"format": "pt"`` and, under ``"fastnn"``, a JSON object with the schema's
+version and each layer's activation.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fastnn.activations import NAMES
+from fastnn.layers import Dense
+
+SCHEMA = 1
+
+
+class ModelFileError(ValueError):
+    """A model file is damaged, or isn't what it should be; the message says where and how."""
+
+
+def write(path: str | os.PathLike[str], layers: Sequence[Dense]) -> None:
+    """Write layers to a file, whole or not at all."""
+    import safetensors.numpy
+
+    tensors = {}
+    for i, layer in enumerate(layers):
+        tensors[f"{2 * i}.weight"] = layer.weight
+        if layer.bias is not None:
+            tensors[f"{2 * i}.bias"] = layer.bias
+    description = {"schema": SCHEMA, "layers": [{"activation": layer.activation} for layer in layers]}
+    metadata = {"format": "pt", "fastnn": json.dumps(description)}
+    replace_file(Path(path), in_fixed_order(safetensors.numpy.save(tensors, metadata)))
+
+
+def read(path: str | os.PathLike[str]) -> list[Dense]:
+    """Read layers from a file."""
+    import safetensors
+
+    with open(path, "rb"):  # a missing or unreadable file is an OSError that names it
+        pass
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (safetensors.SafetensorError, ValueError, TypeError, KeyError) as error:
+        raise ModelFileError(f"{path} is no sound safetensors file: {error}") from error
+    activations = read_description(path, metadata.get("fastnn"))
+    layers = []
+    for i, activation in enumerate(activations):
+        weight = tensors.pop(f"{2 * i}.weight", None)
+        if weight is None:
+            raise ModelFileError(f"{path} has no tensor {2 * i}.weight for layer {i + 1}")
+        try:
+            layers.append(Dense(weight, tensors.pop(f"{2 * i}.bias", None), activation))
+        except (TypeError, ValueError) as error:
+            raise ModelFileError(f"{path}, layer {i + 1}: {error}") from error
+    if tensors:
+        raise ModelFileError(f"{path} has tensors that belong to no layer: {', '.join(sorted(tensors))}")
+    return layers
+
+
+def read_description(path: str | os.PathLike[str], text: str | None) -> list[str]:
+    """Return the layers' activations from the JSON in the metadata."""
+    if text is None:
+        raise ModelFileError(f"{path} wasn't written by fastnn: its metadata has no 'fastnn'")
+    try:
+        description: Any = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ModelFileError(f"{path}: 'fastnn' in the metadata is no JSON: {error}") from error
+    if not isinstance(description, dict) or description.get("schema") != SCHEMA:
+        found = description.get("schema") if isinstance(description, dict) else description
+        raise ModelFileError(f"{path} has schema {found!r}, but this fastnn reads schema {SCHEMA}")
+    layers = description.get("layers")
+    if not isinstance(layers, list) or not layers:
+        raise ModelFileError(f"{path} describes no layers")
+    names = []
+    for i, layer in enumerate(layers):
+        name = layer.get("activation") if isinstance(layer, dict) else None
+        if name not in NAMES:
+            raise ModelFileError(f"{path}, layer {i + 1}: activation is {name!r}, expected one of {NAMES}")
+        names.append(name)
+    return names
+
+
+def in_fixed_order(data: bytes) -> bytes:
+    """Return a safetensors file with its header sorted: the library's own order changes from run to run."""
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data[8 + size :]
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Put `data` under `path` in one step: at any moment the old file is there whole, or the new one."""
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, path.stat().st_mode if path.exists() else 0o666 & ~current_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def current_umask() -> int:
+    """Return the process's umask, which can only be read by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,314 @@
+"""One neuron and one layer of neurons."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from fastnn import activations
+from fastnn._core.checks import real_array
+from fastnn._core.dispatch import ACTIVATIONS
+from fastnn._core.engine import Plan
+
+Array = np.ndarray[Any, Any]
+
+
+class Dense:
+    """A dense layer, activation(X @ weight.T + bias).
+
+    Parameters
+    ----------
+    weight : array_like, shape (n_outputs, n_inputs)
+        Real numbers, a row for each neuron, as in ``torch.nn.Linear``.
+    bias : array_like, shape (n_outputs,), optional
+        Real numbers; without it, 0.
+    activation : str, default "identity"
+        identity, relu, sigmoid, tanh, softmax or log_softmax.
+
+    Raises
+    ------
+    TypeError
+        If weight or bias holds no real numbers, or activation is no name.
+    ValueError
+        If their shapes don't fit, or there is no such activation.
+
+    Notes
+    -----
+    The layer keeps copies, float64 if either is float64 (or wider), else float32. It can't be changed.
+
+    Examples
+    --------
+    >>> import fastnn
+    >>> layer = fastnn.Dense([[0.5, -0.2, 0.1], [-0.3, 0.4, 0.7]], [0.1, -0.2], "relu")
+    >>> layer([1.0, 2.0, -1.0]).round(6)
+    array([0.1, 0. ])
+    """
+
+    def __init__(self, weight: ArrayLike, bias: ArrayLike | None = None, activation: str = "identity") -> None:
+        w = real_array("weight", weight)
+        if w.ndim != 2:
+            raise ValueError(f"weight has shape {w.shape}, expected (n_outputs, n_inputs)")
+        b = None if bias is None else real_array("bias", bias)
+        if b is not None and b.shape != w.shape[:1]:
+            raise ValueError(f"bias has shape {b.shape}, but weight {w.shape} expects {w.shape[:1]}")
+        self._activation = activations.check_name(activation)
+        dtype = parameter_dtype(w, b)
+        self._weight = frozen(w, dtype)
+        self._bias = None if b is None else frozen(b, dtype)
+
+    @property
+    def weight(self) -> Array:
+        """The weights, (n_outputs, n_inputs), read-only."""
+        return self._weight
+
+    @property
+    def bias(self) -> Array | None:
+        """The biases, (n_outputs,), read-only, or None."""
+        return self._bias
+
+    @property
+    def activation(self) -> str:
+        """The activation's name."""
+        return self._activation
+
+    @property
+    def n_inputs(self) -> int:
+        """How many features an example has."""
+        return self._weight.shape[1]
+
+    @property
+    def n_outputs(self) -> int:
+        """How many neurons there are."""
+        return self._weight.shape[0]
+
+    @property
+    def n_parameters(self) -> int:
+        """How many weights and biases there are."""
+        return self._weight.size + (0 if self._bias is None else self._bias.size)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """float32 or float64."""
+        return self._weight.dtype
+
+    def astype(self, dtype: DTypeLike) -> Dense:
+        """Return this layer with its parameters in another dtype.
+
+        Parameters
+        ----------
+        dtype : dtype
+            float32 or float64.
+
+        Returns
+        -------
+        Dense
+            The layer itself where nothing changes.
+
+        Raises
+        ------
+        TypeError
+            If dtype is another.
+
+        Examples
+        --------
+        >>> import fastnn
+        >>> fastnn.Dense([[1.0, 2.0]]).astype("float32").dtype
+        dtype('float32')
+        """
+        wanted = check_dtype(dtype)
+        if wanted == self.dtype:
+            return self
+        bias = None if self._bias is None else self._bias.astype(wanted)
+        return Dense(self._weight.astype(wanted), bias, self._activation)
+
+    def plan_row(self, activation: str | None = None) -> tuple[Array, Array, int]:
+        """Return what the engine needs: weight, bias, and the activation's number."""
+        bias = np.zeros(self.n_outputs, self.dtype) if self._bias is None else self._bias
+        return self._weight, bias, ACTIVATIONS[activation or self._activation]
+
+    @cached_property
+    def _plan(self) -> Plan:
+        return Plan([self.plan_row()], self.dtype)
+
+    def __call__(self, x: ArrayLike, out: Array | None = None, threads: int | None = None) -> Array:
+        """Return the layer's output for one example or a batch.
+
+        Parameters
+        ----------
+        x : array_like, shape (n_inputs,) or (B, n_inputs)
+            Real numbers, of any dtype, in any layout.
+        out : ndarray, optional
+            Where to write the result: of its shape and the layer's dtype.
+        threads : int, optional
+            How many threads; by default as many as are worth it, up to `get_num_threads`.
+
+        Returns
+        -------
+        ndarray, shape (n_outputs,) or (B, n_outputs)
+            In the layer's dtype; `out` if given.
+
+        Raises
+        ------
+        TypeError
+            If x holds no real numbers, `out` has another dtype, or threads is no integer.
+        ValueError
+            If x or `out` has another shape, `out` can't be written, or threads is below 1.
+
+        Examples
+        --------
+        >>> import fastnn
+        >>> fastnn.Dense([[0.4, -0.3], [-0.2, 0.5]])([[1.0, 0.0], [0.0, 1.0]])
+        array([[ 0.4, -0.2],
+               [-0.3,  0.5]])
+        """
+        return self._plan(x, out, threads)
+
+    def __repr__(self) -> str:
+        bias = "" if self._bias is not None else ", no bias"
+        return f"<Dense {self.n_inputs} -> {self.n_outputs}, {self._activation}{bias}, {self.dtype}>"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Dense):
+            return NotImplemented
+        return self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def _key(self) -> tuple[object, ...]:
+        # + 0.0 makes -0 and 0, which are equal, equal bytes.
+        bias = None if self._bias is None else (self._bias + 0.0).tobytes()
+        return self._activation, self.dtype, self._weight.shape, (self._weight + 0.0).tobytes(), bias
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Dense, (self._weight, self._bias, self._activation)
+
+
+class Perceptron:
+    """One neuron, activation(weights . x + bias).
+
+    Parameters
+    ----------
+    weights : array_like, shape (n_inputs,)
+        Real numbers.
+    bias : float, default 0.0
+        A real number.
+    activation : str, default "identity"
+        identity, relu, sigmoid or tanh (softmax and log_softmax of one output are 1 and 0).
+
+    Raises
+    ------
+    TypeError
+        If weights or bias holds no real numbers, or activation is no name.
+    ValueError
+        If weights isn't a vector or bias no scalar, or there is no such activation.
+
+    Examples
+    --------
+    >>> import fastnn
+    >>> neuron = fastnn.Perceptron([0.4, -0.1, 0.8], 0.2)
+    >>> round(neuron([0.5, 1.2, -0.3]), 6)
+    0.04
+    """
+
+    def __init__(self, weights: ArrayLike, bias: ArrayLike = 0.0, activation: str = "identity") -> None:
+        w = real_array("weights", weights)
+        if w.ndim != 1:
+            raise ValueError(f"weights has shape {w.shape}, expected (n_inputs,)")
+        b = real_array("bias", bias)
+        if b.ndim != 0:
+            raise ValueError(f"bias has shape {b.shape}, expected a scalar")
+        dtype = parameter_dtype(w, None if isinstance(bias, float | int) else b)
+        self._dense = Dense(w.astype(dtype)[np.newaxis], b.astype(dtype)[np.newaxis], activation)
+
+    @property
+    def weights(self) -> Array:
+        """The weights, (n_inputs,), read-only."""
+        return self._dense.weight[0]
+
+    @property
+    def bias(self) -> float:
+        """The bias."""
+        assert self._dense.bias is not None
+        return float(self._dense.bias[0])
+
+    @property
+    def activation(self) -> str:
+        """The activation's name."""
+        return self._dense.activation
+
+    @property
+    def n_inputs(self) -> int:
+        """How many features an example has."""
+        return self._dense.n_inputs
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """float32 or float64."""
+        return self._dense.dtype
+
+    def __call__(self, x: ArrayLike) -> Any:
+        """Return the neuron's output for one example or a batch.
+
+        Parameters
+        ----------
+        x : array_like, shape (n_inputs,) or (B, n_inputs)
+            Real numbers, of any dtype, in any layout.
+
+        Returns
+        -------
+        float or ndarray, shape (B,)
+            A float for one example.
+
+        Raises
+        ------
+        TypeError
+            If x holds no real numbers.
+        ValueError
+            If x has another shape.
+
+        Examples
+        --------
+        >>> import fastnn
+        >>> fastnn.Perceptron([1.0, 1.0], -1.5, "relu")([[0, 0], [0, 1], [1, 1]])
+        array([0. , 0. , 0.5])
+        """
+        result = self._dense(x)
+        return float(result[0]) if result.ndim == 1 else result[:, 0]
+
+    def __repr__(self) -> str:
+        return f"<Perceptron {self.n_inputs} inputs, {self.activation}, {self.dtype}>"
+
+    def __eq__(self, other: object) -> bool:
+        return self._dense == other._dense if isinstance(other, Perceptron) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((Perceptron, self._dense))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        assert self._dense.bias is not None
+        return Perceptron, (self.weights, self._dense.bias[0], self.activation)
+
+
+def parameter_dtype(*parameters: Array | None) -> np.dtype[Any]:
+    """Return float64 if any parameter is float64 or wider, else float32."""
+    wide = any(p is not None and p.dtype.kind == "f" and p.dtype.itemsize > 4 for p in parameters)
+    return np.dtype(np.float64 if wide else np.float32)
+
+
+def check_dtype(dtype: DTypeLike) -> np.dtype[Any]:
+    """Return `dtype` if a network can have it, or raise."""
+    wanted = np.dtype(dtype)
+    if wanted not in (np.float32, np.float64):
+        raise TypeError(f"dtype is {wanted}, expected float32 or float64")
+    return wanted
+
+
+def frozen(array: Array, dtype: np.dtype[Any]) -> Array:
+    """Return a read-only C-contiguous copy."""
+    copy = np.array(array, dtype=dtype, order="C", subok=False)
+    copy.setflags(write=False)
+    return copy

@@ -1,0 +1,289 @@
+"""A network: dense layers, each fed by the one before."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from fastnn import activations
+from fastnn._core.engine import Plan
+from fastnn.formats import native
+from fastnn.layers import Dense, check_dtype
+
+Array = np.ndarray[Any, Any]
+
+
+class Network(Plan):
+    """Dense layers, each fed by the one before.
+
+    Call it with one example or a batch: ``net(x, out=None, threads=None)``. A row's result has the same bits
+    in any batch, at any place in it, on any number of threads and any processor with fused multiply-add.
+
+    Parameters
+    ----------
+    layers : sequence of Dense
+        At least one; each has as many inputs as the one before has outputs.
+    dtype : dtype, optional
+        float32 or float64: what the network computes in. By default float64 if any layer is, else float32.
+
+    Raises
+    ------
+    TypeError
+        If something else than Dense is among the layers, or dtype is another.
+    ValueError
+        If there are no layers, or their widths don't fit.
+
+    Examples
+    --------
+    >>> import fastnn
+    >>> net = fastnn.Network([
+    ...     fastnn.Dense([[0.4, -0.3], [-0.2, 0.5], [0.8, 0.1]], [0.1, -0.1, 0.0], "relu"),
+    ...     fastnn.Dense([[0.6, -0.4, 0.2], [-0.1, 0.3, 0.5]], [0.0, 0.1], "softmax"),
+    ... ])
+    >>> net([1.5, -0.5]).round(5)
+    array([0.53743, 0.46257])
+    >>> net([[1.5, -0.5], [0.0, 1.0]]).shape
+    (2, 2)
+    """
+
+    def __init__(self, layers: Sequence[Dense], dtype: DTypeLike = None) -> None:
+        chain = tuple(layers)
+        if not chain:
+            raise ValueError("layers is empty, expected at least one Dense")
+        for i, layer in enumerate(chain):
+            if not isinstance(layer, Dense):
+                raise TypeError(f"layers[{i}] is a {type(layer).__name__}, expected a Dense")
+            if i and layer.n_inputs != chain[i - 1].n_outputs:
+                raise ValueError(
+                    f"layers[{i}] has weight {layer.weight.shape} and expects {layer.n_inputs} inputs, but "
+                    f"layers[{i - 1}] with weight {chain[i - 1].weight.shape} gives {chain[i - 1].n_outputs}"
+                )
+        wide = any(layer.dtype == np.float64 for layer in chain)
+        wanted = check_dtype(dtype) if dtype is not None else np.dtype(np.float64 if wide else np.float32)
+        self._layers = tuple(layer.astype(wanted) for layer in chain)
+        super().__init__([layer.plan_row() for layer in self._layers], wanted)
+
+    @property
+    def layers(self) -> tuple[Dense, ...]:
+        """The layers, in the network's dtype."""
+        return self._layers
+
+    @property
+    def n_parameters(self) -> int:
+        """How many weights and biases there are."""
+        return sum(layer.n_parameters for layer in self._layers)
+
+    def astype(self, dtype: DTypeLike) -> Network:
+        """Return this network computing in another dtype.
+
+        Parameters
+        ----------
+        dtype : dtype
+            float32 or float64.
+
+        Returns
+        -------
+        Network
+
+        Raises
+        ------
+        TypeError
+            If dtype is another.
+
+        Examples
+        --------
+        >>> import fastnn
+        >>> fastnn.Network([fastnn.Dense([[1.0]])]).astype("float32").dtype
+        dtype('float32')
+        """
+        return Network(self._layers, dtype)
+
+    def trace(self, x: ArrayLike) -> Trace:
+        """Return every layer's Z and A for one example or a batch.
+
+        Parameters
+        ----------
+        x : array_like, shape (n_inputs,) or (B, n_inputs)
+            Real numbers, of any dtype.
+
+        Returns
+        -------
+        Trace
+            A sequence of ``(z, a)``, one for each layer; the last ``a`` is ``net(x)`` to the last bit.
+            Printed, it shows the calculation.
+
+        Raises
+        ------
+        TypeError
+            If x holds no real numbers.
+        ValueError
+            If x has another shape.
+
+        Examples
+        --------
+        >>> import fastnn
+        >>> net = fastnn.Network([fastnn.Dense([[0.5, -0.2], [-0.3, 0.4]], [0.1, -0.2], "relu")])
+        >>> print(net.trace([1.0, 2.0]))
+        x    = [1, 2]
+        Z1   = [0.2, 0.3]
+        A1   = [0.2, 0.3]    relu
+        """
+        steps = []
+        a: Any = x
+        for layer in self._layers:
+            z = Plan([layer.plan_row("identity")], self.dtype)(a)
+            a = activations.apply(layer.activation, z)
+            steps.append(Step(z, a, layer.activation))
+        return Trace(np.asarray(x), tuple(steps))
+
+    def summary(self) -> str:
+        """Return a table of the layers: shape, activation, parameters.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> import fastnn
+        >>> print(fastnn.Network([fastnn.Dense([[0.5, -0.2]], [0.1], "sigmoid")]).summary())
+        layer   shape  activation  parameters
+        1      2 -> 1  sigmoid              3
+        total                               3  float64
+        """
+        shapes = [f"{layer.n_inputs} -> {layer.n_outputs}" for layer in self._layers]
+        width = max(len(shape) for shape in [*shapes, "shape"])
+        lines = [f"layer  {'shape':>{width}}  activation  parameters"]
+        for i, (layer, shape) in enumerate(zip(self._layers, shapes, strict=True), 1):
+            lines.append(f"{i:<5}  {shape:>{width}}  {layer.activation:<11} {layer.n_parameters:>10,}")
+        lines.append(f"total  {'':>{width}}  {'':<11} {self.n_parameters:>10,}  {self.dtype}")
+        return "\n".join(lines)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the network to a safetensors file, whole or not at all.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file to write or replace. Its tensors have the names of ``torch.nn.Sequential``.
+
+        Raises
+        ------
+        OSError
+            If it can't be written; an older file is then as it was.
+
+        Examples
+        --------
+        >>> import fastnn, tempfile, pathlib
+        >>> net = fastnn.Network([fastnn.Dense([[0.5, -0.2]], [0.1], "sigmoid")])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "net.safetensors")
+        ...     net.save(path)
+        ...     fastnn.load(path) == net
+        True
+        """
+        native.write(path, self._layers)
+
+    def __repr__(self) -> str:
+        widths = "-".join(str(n) for n in (self.n_inputs, *(layer.n_outputs for layer in self._layers)))
+        names = ", ".join(layer.activation for layer in self._layers)
+        return f"<Network {widths}, {names}, {self.dtype}>"
+
+    def __eq__(self, other: object) -> bool:
+        return self._layers == other._layers if isinstance(other, Network) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((Network, self._layers))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Network, (self._layers, self.dtype)
+
+
+class Step(NamedTuple):
+    """One layer's part of a trace: z before its activation, a after."""
+
+    z: Array
+    a: Array
+    activation: str
+
+
+class Trace(Sequence[Step]):
+    """Every layer's Z and A, as `Network.trace` returns them.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n_inputs,) or (B, n_inputs)
+        The input.
+    steps : tuple of Step
+        z and a, (m,) or (B, m), of each layer.
+
+    Examples
+    --------
+    >>> import fastnn
+    >>> trace = fastnn.Network([fastnn.Dense([[2.0]], activation="relu")]).trace([-1.0])
+    >>> trace[0].z, trace[0].a
+    (array([-2.]), array([0.]))
+    """
+
+    def __init__(self, x: Array, steps: tuple[Step, ...]) -> None:
+        self.x = x
+        self.steps = steps
+
+    def __getitem__(self, i: Any) -> Any:
+        return self.steps[i]
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __iter__(self) -> Iterator[Step]:
+        return iter(self.steps)
+
+    def __str__(self) -> str:
+        lines = [f"x    = {_show(self.x)}"]
+        for i, step in enumerate(self.steps, 1):
+            lines.append(f"{f'Z{i}':<4} = {_show(step.z)}")
+            lines.append(f"{f'A{i}':<4} = {_show(step.a)}    {step.activation}")
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+def _show(array: Array) -> str:
+    def number(value: Any) -> str:
+        return np.format_float_positional(value, precision=5, trim="-")
+
+    return np.array2string(array, separator=", ", prefix=" " * 7, formatter={"float_kind": number})
+
+
+def load(path: str | os.PathLike[str]) -> Network:
+    """Read a network that `Network.save` wrote.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A safetensors file.
+
+    Returns
+    -------
+    Network
+
+    Raises
+    ------
+    OSError
+        If the file can't be read.
+    ModelFileError
+        If it isn't such a file, or is damaged.
+
+    Examples
+    --------
+    See `Network.save`.
+    """
+    layers = native.read(path)
+    try:
+        return Network(layers)
+    except ValueError as error:
+        raise native.ModelFileError(f"{path}: {error}") from error

@@ -1,0 +1,111 @@
+"""How many threads a call takes: what the process may use, and what the environment asks for.
+
+A call on enough rows takes `get_num_threads` threads, or fewer if OpenMP is told so (OMP_NUM_THREADS,
+threadpoolctl). Small calls take one.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+from fastnn._core import engine
+from fastnn._core.checks import thread_count
+
+_CGROUP_V2 = Path("/sys/fs/cgroup/cpu.max")
+_CGROUP_V1 = Path("/sys/fs/cgroup/cpu")
+
+
+def get_num_threads() -> int:
+    """Return the largest number of threads that a call takes unless it says otherwise.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> import fastnn
+    >>> fastnn.get_num_threads() >= 1
+    True
+    """
+    return _state[0]
+
+
+def set_num_threads(n: int) -> None:
+    """Set the largest number of threads that a call takes unless it says otherwise.
+
+    Parameters
+    ----------
+    n : int
+        From 1 up.
+
+    Raises
+    ------
+    TypeError
+        If n is no integer.
+    ValueError
+        If n is below 1.
+
+    Examples
+    --------
+    >>> import fastnn
+    >>> before = fastnn.get_num_threads()
+    >>> fastnn.set_num_threads(1)
+    >>> fastnn.get_num_threads()
+    1
+    >>> fastnn.set_num_threads(before)
+    """
+    _set(thread_count("n", n), "set_num_threads")
+
+
+def source() -> str:
+    """Return where the number of threads came from."""
+    return _state[1]
+
+
+def _set(n: int, why: str) -> None:
+    global _state
+    _state = (n, why)
+    engine.set_default_threads(n)
+
+
+def _processors() -> tuple[int, str]:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0)), "the processors this process may run on"
+    return os.cpu_count() or 1, "the processors of this machine"
+
+
+def _quota() -> float:
+    """Return how many processors' worth of time the control group grants; infinity without a limit."""
+    try:
+        if _CGROUP_V2.exists():
+            quota, period = _CGROUP_V2.read_text().split()[:2]
+        else:
+            quota = (_CGROUP_V1 / "cpu.cfs_quota_us").read_text().strip()
+            period = (_CGROUP_V1 / "cpu.cfs_period_us").read_text().strip()
+        return math.inf if quota in ("max", "-1") else int(quota) / int(period)
+    except (OSError, ValueError, ZeroDivisionError):
+        return math.inf
+
+
+def _detect() -> tuple[int, str]:
+    text = os.environ.get("FASTNN_NUM_THREADS", "").strip()
+    if text:
+        try:
+            return thread_count("FASTNN_NUM_THREADS", int(text)), "FASTNN_NUM_THREADS"
+        except ValueError:
+            raise ImportError(f"FASTNN_NUM_THREADS is {text!r}, expected an integer from 1 up") from None
+    n, why = _processors()
+    quota = _quota()
+    if quota < n:
+        return max(1, math.ceil(quota)), "the control group's processor quota"
+    return n, why
+
+
+_state = (1, "")
+_set(*_detect())
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=engine.release_threads)
