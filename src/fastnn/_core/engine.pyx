@@ -30,9 +30,9 @@ cnp.import_array()
 
 cdef enum:
     ALIGNMENT = 64
-    # Two buffers of a block's activations share the second cache with a panel and the inputs.
-    BLOCK_BYTES = 512 * 1024
-    MAX_BLOCK_ROWS = 224
+    # The activations of a block, in two buffers. More rows use each weight more often, fewer stay in cache.
+    BLOCK_BYTES = 1024 * 1024
+    MAX_BLOCK_ROWS = 112
     # A buffer pair this small lives on the stack, for one example or few.
     STACK_BYTES = 16 * 1024
     # A network this narrow lets vectors span examples, if there are that many.
@@ -153,9 +153,10 @@ cdef class Plan:
         return 0
 
     cdef void size_blocks(self, Py_ssize_t widest):
-        cdef Py_ssize_t lines = ALIGNMENT // self.itemsize
+        cdef Py_ssize_t line = ALIGNMENT // self.itemsize
         cdef Py_ssize_t tile = self.kernels.tile_rows
-        self.stride = (widest + lines - 1) // lines * lines
+        # An odd number of cache lines: rows 4096 bytes apart would all compete for one set of the first cache.
+        self.stride = ((widest + line - 1) // line | 1) * line
         if self.narrow:
             self.block_rows = NARROW_BLOCK_ROWS
             self.scratch_bytes = 2 * self.stride * max(self.kernels.panel, 1) * self.itemsize
