@@ -166,29 +166,22 @@ cdef class Plan:
             self.scratch_bytes = 2 * self.block_rows * self.stride * self.itemsize
 
     def __call__(self, x, out=None, threads=None):
-        cdef cnp.ndarray array, result
-        if (
-            out is None
-            and threads is None
-            and cnp.PyArray_CheckExact(x)
-            and cnp.PyArray_NDIM(x) == 1
-            and cnp.PyArray_TYPE(x) == self.typenum
-            and cnp.PyArray_ISCARRAY_RO(x)
-            and cnp.PyArray_DIM(x, 0) == self.n_inputs
-            and self.n_layers > 0
-        ):
-            array = x
-            result = cnp.PyArray_EMPTY(1, &self.n_outputs, self.typenum, 0)
-            self.run(<const char *>cnp.PyArray_DATA(array), 0, 1, <char *>cnp.PyArray_DATA(result), 0, 1)
-            return result
-        if self.n_layers == 0:
-            raise RuntimeError("this network was never built: call its constructor")
-        return self.call_checked(
-            real_array("x", x), out, 0 if threads is None else thread_count("threads", threads)
-        )
+        cdef cnp.ndarray source, result
+        cdef cnp.npy_intp shape[2]
+        cdef int n_threads = 0 if threads is None else thread_count("threads", threads)
+        if out is not None or not cnp.PyArray_CheckExact(x) or not self.is_direct(<cnp.ndarray>x):
+            return self.call_checked(real_array("x", x), out, n_threads)
+        source = <cnp.ndarray>x
+        shape[0] = cnp.PyArray_DIM(source, 0)
+        shape[cnp.PyArray_NDIM(source) - 1] = self.n_outputs
+        result = cnp.PyArray_EMPTY(cnp.PyArray_NDIM(source), shape, self.typenum, 0)
+        self.run_direct(source, result, n_threads)
+        return result
 
     cdef object call_checked(self, cnp.ndarray x, out, int threads):
         cdef tuple expected
+        if self.n_layers == 0:
+            raise RuntimeError("this network was never built: call its constructor")
         if x.ndim not in (1, 2) or x.shape[x.ndim - 1] != self.n_inputs:
             raise ValueError(
                 f"x has shape {np.shape(x)}, but the network expects ({self.n_inputs},) "
@@ -207,39 +200,54 @@ cdef class Plan:
     cdef int run_arrays(self, cnp.ndarray x, cnp.ndarray out, int threads) except -1:
         cdef Py_ssize_t rows = x.shape[0]
         cdef Py_ssize_t width = max(self.n_inputs, self.n_outputs, 1)
-        cdef Py_ssize_t step = rows
+        cdef Py_ssize_t step = max(CHUNK_BYTES // (width * self.itemsize), 1)
         cdef bint x_direct = self.is_direct(x)
-        cdef bint out_direct = self.is_direct(out)
+        cdef bint out_direct = self.has_direct_rows(out)
         cdef Py_ssize_t i
         cdef cnp.ndarray source, target
-        if not (x_direct and out_direct):
-            step = max(CHUNK_BYTES // (width * self.itemsize), 1)
-        for i in range(0, rows, max(step, 1)):
+        if x_direct and out_direct:
+            return self.run_direct(x, out, threads)
+        for i in range(0, rows, step):
             source, target = x[i : i + step], out[i : i + step]
             if not x_direct:
                 source = np.array(source, dtype=self.dtype, order="C")
             if not out_direct:
                 target = np.empty((source.shape[0], self.n_outputs), self.dtype)
-            self.run(
-                <const char *>cnp.PyArray_DATA(source),
-                cnp.PyArray_STRIDE(source, 0) // self.itemsize,
-                source.shape[0],
-                <char *>cnp.PyArray_DATA(target),
-                cnp.PyArray_STRIDE(target, 0) // self.itemsize,
-                threads,
-            )
+            self.run_direct(source, target, threads)
             if not out_direct:
                 out[i : i + step] = target
         return 0
 
-    cdef bint is_direct(self, cnp.ndarray a):
+    cdef bint is_direct(self, cnp.ndarray x):
+        # Whether x needs no conversion and no message.
+        cdef int ndim = cnp.PyArray_NDIM(x)
+        return (
+            1 <= ndim <= 2
+            and cnp.PyArray_DIM(x, ndim - 1) == self.n_inputs
+            and self.n_layers > 0
+            and self.has_direct_rows(x)
+        )
+
+    cdef bint has_direct_rows(self, cnp.ndarray a):
         # Whether the kernels can address a's rows as they lie.
+        cdef int last = cnp.PyArray_NDIM(a) - 1
         return (
             cnp.PyArray_TYPE(a) == self.typenum
             and cnp.PyArray_ISALIGNED(a)
             and cnp.PyArray_ISNOTSWAPPED(a)
-            and (a.shape[1] <= 1 or cnp.PyArray_STRIDE(a, 1) == self.itemsize)
-            and cnp.PyArray_STRIDE(a, 0) % self.itemsize == 0
+            and (cnp.PyArray_DIM(a, last) <= 1 or cnp.PyArray_STRIDE(a, last) == self.itemsize)
+            and (last == 0 or cnp.PyArray_STRIDE(a, 0) % self.itemsize == 0)
+        )
+
+    cdef int run_direct(self, cnp.ndarray x, cnp.ndarray out, int threads) except -1:
+        cdef bint batch = cnp.PyArray_NDIM(x) == 2
+        return self.run(
+            <const char *>cnp.PyArray_DATA(x),
+            cnp.PyArray_STRIDE(x, 0) // self.itemsize if batch else 0,
+            cnp.PyArray_DIM(x, 0) if batch else 1,
+            <char *>cnp.PyArray_DATA(out),
+            cnp.PyArray_STRIDE(out, 0) // self.itemsize if batch else 0,
+            threads,
         )
 
     cdef int run(
