@@ -21,48 +21,53 @@ ctypedef struct tile_job:
     Py_ssize_t panel_stride
     const real *start
     Py_ssize_t start_stride
-    bint add                    # to what out holds
     real *out
     Py_ssize_t out_stride
-    Py_ssize_t columns          # of the tile's rows * vecs * LANES, those in out
+    bint add                    # to what out holds
+    Py_ssize_t columns          # of a tile's vecs * LANES, those in out
     int activation
 
 
-cdef inline void tile(int rows, int vecs, const tile_job *job) noexcept nogil:
-    # A tile of rows x vecs vectors; more than TILE_VECS vectors span several panels. Both are literals where
-    # this is called, so that the loops unroll and the sums stay in registers.
+cdef inline void tiles(int rows, int vecs, tile_job *job, Py_ssize_t count) noexcept nogil:
+    # `count` tiles of rows x vecs vectors below one another; more than TILE_VECS vectors span several panels.
+    # rows and vecs are literals where this is called, so the loops unroll and the sums stay in registers.
+    # (GCC unrolls in time for that only what stands in another loop: the one over the tiles.)
     cdef vec sums[TILE_ROWS][STRIP_VECS]
     cdef vec b[STRIP_VECS]
     cdef vec a
-    cdef const real *x = job.x
-    cdef const real *panel = job.panel
-    cdef Py_ssize_t k
+    cdef const real *panel
+    cdef Py_ssize_t k, c
     cdef int i, j
-    for i in range(rows):
-        for j in range(vecs):
-            sums[i][j] = v_load(job.start + i * job.start_stride + j * LANES)
-    for k in range(job.depth):
-        for j in range(vecs):
-            b[j] = v_load(panel + (j // TILE_VECS) * job.panel_stride + (j % TILE_VECS) * LANES)
-        for i in range(rows):
-            a = v_set1(x[i * job.x_stride + k])
-            for j in range(vecs):
-                sums[i][j] = v_muladd(a, b[j], sums[i][j])
-        panel += min(vecs, TILE_VECS) * LANES
-    if job.add:
+    for c in range(count):
+        panel = job.panel
         for i in range(rows):
             for j in range(vecs):
-                sums[i][j] = v_add(load_columns(job, i, j), sums[i][j])
-    if job.activation == RELU:
+                sums[i][j] = v_load(job.start + i * job.start_stride + j * LANES)
+        for k in range(job.depth):
+            for j in range(vecs):
+                b[j] = v_load(panel + (j // TILE_VECS) * job.panel_stride + (j % TILE_VECS) * LANES)
+            for i in range(rows):
+                a = v_set1(job.x[i * job.x_stride + k])
+                for j in range(vecs):
+                    sums[i][j] = v_muladd(a, b[j], sums[i][j])
+            panel += min(vecs, TILE_VECS) * LANES
+        if job.add:
+            for i in range(rows):
+                for j in range(vecs):
+                    sums[i][j] = v_add(load_columns(job, i, j), sums[i][j])
+        if job.activation == RELU:
+            for i in range(rows):
+                for j in range(vecs):
+                    sums[i][j] = relu(sums[i][j])
         for i in range(rows):
             for j in range(vecs):
-                sums[i][j] = relu(sums[i][j])
-    for i in range(rows):
-        for j in range(vecs):
-            store_columns(job, i, j, sums[i][j])
-    if job.activation != RELU and job.activation != IDENTITY:
-        for i in range(rows):
-            activate(job.activation, job.out + i * job.out_stride, job.out + i * job.out_stride, job.columns)
+                store_columns(job, i, j, sums[i][j])
+        if job.activation != RELU and job.activation != IDENTITY:
+            for i in range(rows):
+                activate(job.activation, job.out + i * job.out_stride, job.out + i * job.out_stride, job.columns)
+        job.x += rows * job.x_stride
+        job.start += rows * job.start_stride
+        job.out += rows * job.out_stride
 
 
 cdef inline vec load_columns(const tile_job *job, int i, int j) noexcept nogil:
@@ -82,51 +87,51 @@ cdef inline void store_columns(const tile_job *job, int i, int j, vec a) noexcep
         v_store_part(p, a, left)
 
 
-cdef void run_tile(int rows, int vecs, const tile_job *job) noexcept nogil:
+cdef void run_tiles(int rows, int vecs, tile_job *job, Py_ssize_t count) noexcept nogil:
     if vecs == STRIP_VECS:
-        tile(1, STRIP_VECS, job)
+        tiles(1, STRIP_VECS, job, count)
     elif vecs == 2 * TILE_VECS:
         if rows == 1:
-            tile(1, 2 * TILE_VECS, job)
+            tiles(1, 2 * TILE_VECS, job, count)
         elif rows == 2:
-            tile(2, 2 * TILE_VECS, job)
+            tiles(2, 2 * TILE_VECS, job, count)
         else:
-            tile(3, 2 * TILE_VECS, job)
+            tiles(3, 2 * TILE_VECS, job, count)
     elif vecs == TILE_VECS:
-        tile_of(rows, TILE_VECS, job)
+        tiles_of(rows, TILE_VECS, job, count)
     else:
-        tile_of(rows, 1, job)
+        tiles_of(rows, 1, job, count)
 
 
-cdef inline void tile_of(int rows, int vecs, const tile_job *job) noexcept nogil:
+cdef inline void tiles_of(int rows, int vecs, tile_job *job, Py_ssize_t count) noexcept nogil:
     if rows == 1:
-        tile(1, vecs, job)
+        tiles(1, vecs, job, count)
     elif rows == 2:
-        tile(2, vecs, job)
+        tiles(2, vecs, job, count)
     elif rows == 3:
-        tile(3, vecs, job)
+        tiles(3, vecs, job, count)
     elif rows == 4:
-        tile(4, vecs, job)
+        tiles(4, vecs, job, count)
     elif TILE_ROWS >= 5 and rows == 5:
-        tile(5, vecs, job)
+        tiles(5, vecs, job, count)
     elif TILE_ROWS >= 6 and rows == 6:
-        tile(6, vecs, job)
+        tiles(6, vecs, job, count)
     elif TILE_ROWS >= 7 and rows == 7:
-        tile(7, vecs, job)
+        tiles(7, vecs, job, count)
     elif TILE_ROWS >= 8 and rows == 8:
-        tile(8, vecs, job)
+        tiles(8, vecs, job, count)
     elif TILE_ROWS >= 9 and rows == 9:
-        tile(9, vecs, job)
+        tiles(9, vecs, job, count)
     elif TILE_ROWS >= 10 and rows == 10:
-        tile(10, vecs, job)
+        tiles(10, vecs, job, count)
     elif TILE_ROWS >= 11 and rows == 11:
-        tile(11, vecs, job)
+        tiles(11, vecs, job, count)
     elif TILE_ROWS >= 12 and rows == 12:
-        tile(12, vecs, job)
+        tiles(12, vecs, job, count)
     elif TILE_ROWS >= 13 and rows == 13:
-        tile(13, vecs, job)
+        tiles(13, vecs, job, count)
     elif TILE_ROWS >= 14 and rows == 14:
-        tile(14, vecs, job)
+        tiles(14, vecs, job, count)
 
 
 cdef inline int tile_width(Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
@@ -141,33 +146,30 @@ cdef inline int tile_width(Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
 cdef void sum_block(
     const fastnn_dense *layer, Py_ssize_t first, Py_ssize_t depth, int activation
 ) noexcept nogil:
-    # The terms first to first + depth of every sum: panels outside, tiles of rows inside.
+    # The terms first to first + depth of every sum: panels outside, tiles of rows inside, as even as can be.
+    cdef Py_ssize_t count = (layer.rows + TILE_ROWS - 1) // TILE_ROWS
+    cdef Py_ssize_t rows = layer.rows // count
+    cdef Py_ssize_t taller = layer.rows % count
     cdef Py_ssize_t column = 0
-    cdef Py_ssize_t tiles = (layer.rows + TILE_ROWS - 1) // TILE_ROWS
-    cdef Py_ssize_t row, t
-    cdef int rows, vecs
+    cdef int vecs
     cdef tile_job job
     job.x_stride = layer.x_stride
     job.depth = depth
     job.panel_stride = PANEL * layer.depth
-    job.start = ZEROS
     job.start_stride = layer.start_stride if first == 0 else 0
-    job.add = first != 0
     job.out_stride = layer.out_stride
+    job.add = first != 0
     job.activation = activation
     while column < layer.width:
         vecs = tile_width(layer.rows, layer.width - column)
         job.columns = min(layer.width - column, vecs * LANES)
         job.panel = <const real *>layer.panels + column * layer.depth + first * min(vecs, TILE_VECS) * LANES
-        row = 0
-        for t in range(tiles):
-            rows = <int>((layer.rows - row + tiles - t - 1) // (tiles - t))
-            job.x = <const real *>layer.x + row * layer.x_stride + first
-            if first == 0:
-                job.start = <const real *>layer.start + row * layer.start_stride + column
-            job.out = <real *>layer.out + row * layer.out_stride + column
-            run_tile(rows, vecs, &job)
-            row += rows
+        job.x = <const real *>layer.x + first
+        job.start = <const real *>layer.start + column if first == 0 else ZEROS
+        job.out = <real *>layer.out + column
+        if taller:
+            run_tiles(<int>rows + 1, vecs, &job, taller)
+        run_tiles(<int>rows, vecs, &job, count - taller)
         column += job.columns
 
 
