@@ -17,7 +17,7 @@ lint: $(VENV)/.lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/cython-lint src
+	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint src
 
 # Both compilers build without a warning; the objects are thrown away.
 lint-compilers: $(VENV)/.lint

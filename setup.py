@@ -38,7 +38,15 @@ ISAS = (
     Isa(
         "avx512",
         X86_64,
-        (*"-mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma".split(), "-mprefer-vector-width=512"),
+        (
+            "-mavx512f",
+            "-mavx512dq",
+            "-mavx512bw",
+            "-mavx512vl",
+            "-mavx2",
+            "-mfma",
+            "-mprefer-vector-width=512",
+        ),
         ("/arch:AVX512",),
     ),
     Isa("avx2", X86_64, ("-mavx2", "-mfma"), ("/arch:AVX2",)),
@@ -53,8 +61,17 @@ UNIX_FLAGS = ("-O3", "-ffp-contract=off", "-fno-fast-math", "-fvisibility=hidden
 MSVC_FLAGS = ("/O2", "/fp:precise", "/std:c11")
 # The generated C isn't ours to mend: Cython leaves unused functions and parameters behind. GCC loses sight of
 # the sums in a tile whose loops it unrolls late, and takes them for uninitialised.
-UNIX_WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wno-unused-function", "-Wno-unused-parameter",
-                 "-Wno-missing-field-initializers", "-Wno-maybe-uninitialized", "-Wno-cast-function-type", "-Wno-unknown-warning-option")
+UNIX_WARNINGS = (
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-Wno-unused-function",
+    "-Wno-unused-parameter",
+    "-Wno-missing-field-initializers",
+    "-Wno-maybe-uninitialized",
+    "-Wno-cast-function-type",
+    "-Wno-unknown-warning-option",
+)
 FORBIDDEN_FLAGS = ("-Ofast", "-ffast-math", "-funsafe-math-optimizations")
 
 
@@ -120,7 +137,9 @@ class BuildExt(build_ext):
             "ISAS": tuple(isas),
             "COMPILER": compiler_version(self.compiler),
             "FLAGS": " ".join(flags),
-            "ISA_FLAGS": {isa.name: " ".join(isa.msvc_flags if msvc else isa.unix_flags) for isa in isas.values()},
+            "ISA_FLAGS": {
+                isa.name: " ".join(isa.msvc_flags if msvc else isa.unix_flags) for isa in isas.values()
+            },
             "OPENMP": openmp is not None,
         }
         self.write_build_info(Path(self.build_lib, "fastnn"))
@@ -172,7 +191,9 @@ def compiler_version(compiler: Any) -> str:
     if not command:
         return str(compiler.compiler_type)
     try:
-        out = subprocess.run([*shlex.split(command[0]), "--version"], capture_output=True, text=True, check=True)
+        out = subprocess.run(
+            [*shlex.split(command[0]), "--version"], capture_output=True, text=True, check=True
+        )
     except (OSError, subprocess.CalledProcessError):
         return " ".join(command[:1])
     return out.stdout.splitlines()[0]

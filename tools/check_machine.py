@@ -27,8 +27,8 @@ def missing() -> str | None:
     name = shlex.split(compiler)[0]
     if sys.platform != "win32" and shutil.which(name) is None:
         return (
-            f"no C compiler ({name}): install one "
-            f"(Debian, Ubuntu: apt install gcc libc6-dev; Fedora: dnf install gcc; macOS: xcode-select --install)"
+            f"no C compiler ({name}): install one (Debian, Ubuntu: apt install gcc libc6-dev; "
+            f"Fedora: dnf install gcc; macOS: xcode-select --install)"
         )
     return None
 

@@ -88,9 +88,7 @@ def main() -> int:
         return 1
 
     (DATA / "digits.safetensors").write_bytes(content)
-    np.savez_compressed(
-        DATA / "digits.npz", images=images.astype(np.uint8), labels=labels.astype(np.uint8)
-    )
+    np.savez_compressed(DATA / "digits.npz", images=images.astype(np.uint8), labels=labels.astype(np.uint8))
     return 0
 
 

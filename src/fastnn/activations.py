@@ -331,10 +331,12 @@ def _run_buffered(
     source: Array,
     target: Array,
 ) -> None:
+    # NumPy's stubs don't know "contig", which makes every chunk one run of memory.
+    op_flags: Any = [["readonly", "contig", "aligned", "nbo"], ["writeonly", "contig", "aligned", "nbo"]]
     chunks = np.nditer(
         (source, target),
         flags=["external_loop", "buffered", "zerosize_ok", "copy_if_overlap"],
-        op_flags=[["readonly", "contig", "aligned", "nbo"], ["writeonly", "contig", "aligned", "nbo"]],
+        op_flags=op_flags,
         op_dtypes=[kernels.dtype, kernels.dtype],
         casting="unsafe",
     )

@@ -16,7 +16,8 @@ from fastnn._core import dispatch
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code."""
     parser = argparse.ArgumentParser(
-        prog="fastnn", description="Feed-forward neural networks on CPUs: fast, small, the same bits everywhere."
+        prog="fastnn",
+        description="Feed-forward neural networks on CPUs: fast, small, the same bits everywhere.",
     )
     parser.add_argument("--version", action="version", version=f"fastnn {fastnn.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")

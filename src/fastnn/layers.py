@@ -47,7 +47,9 @@ class Dense:
     array([0.1, 0. ])
     """
 
-    def __init__(self, weight: ArrayLike, bias: ArrayLike | None = None, activation: str = "identity") -> None:
+    def __init__(
+        self, weight: ArrayLike, bias: ArrayLike | None = None, activation: str = "identity"
+    ) -> None:
         w = real_array("weight", weight)
         if w.ndim != 2:
             raise ValueError(f"weight has shape {w.shape}, expected (n_outputs, n_inputs)")
@@ -77,12 +79,12 @@ class Dense:
     @property
     def n_inputs(self) -> int:
         """How many features an example has."""
-        return self._weight.shape[1]
+        return int(self._weight.shape[1])
 
     @property
     def n_outputs(self) -> int:
         """How many neurons there are."""
-        return self._weight.shape[0]
+        return int(self._weight.shape[0])
 
     @property
     def n_parameters(self) -> int:
@@ -92,7 +94,7 @@ class Dense:
     @property
     def dtype(self) -> np.dtype[Any]:
         """float32 or float64."""
-        return self._weight.dtype
+        return np.dtype(self._weight.dtype)
 
     def astype(self, dtype: DTypeLike) -> Dense:
         """Return this layer with its parameters in another dtype.
@@ -227,7 +229,8 @@ class Perceptron:
     @property
     def weights(self) -> Array:
         """The weights, (n_inputs,), read-only."""
-        return self._dense.weight[0]
+        row: Array = self._dense.weight[0]
+        return row
 
     @property
     def bias(self) -> float:

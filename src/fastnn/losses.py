@@ -57,8 +57,7 @@ def _class_indices(targets: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.int
     *batch, classes = shape
     if index.shape != tuple(batch):
         raise ValueError(
-            f"targets has shape {index.shape}, but probabilities of shape {shape} "
-            f"expect {tuple(batch)}"
+            f"targets has shape {index.shape}, but probabilities of shape {shape} expect {tuple(batch)}"
         )
     wrong = np.flatnonzero((index < 0) | (index >= classes))
     if wrong.size > 0:

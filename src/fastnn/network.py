@@ -50,7 +50,7 @@ class Network(Plan):
     (2, 2)
     """
 
-    def __init__(self, layers: Sequence[Dense], dtype: DTypeLike = None) -> None:
+    def __init__(self, layers: Sequence[Dense], dtype: DTypeLike | None = None) -> None:
         chain = tuple(layers)
         if not chain:
             raise ValueError("layers is empty, expected at least one Dense")

@@ -8,7 +8,6 @@ C. Where every layer has few outputs, a vector spans examples instead: the roles
 D. What isn't laid out as the kernels read it is converted a chunk at a time, so memory stays bounded.
 """
 
-cimport cython
 cimport numpy as cnp
 from cython.parallel cimport prange, threadid
 from libc.stdint cimport uintptr_t
@@ -155,7 +154,7 @@ cdef class Plan:
     cdef void size_blocks(self, Py_ssize_t widest):
         cdef Py_ssize_t line = ALIGNMENT // self.itemsize
         cdef Py_ssize_t tile = self.kernels.tile_rows
-        # An odd number of cache lines: rows 4096 bytes apart would all compete for one set of the first cache.
+        # An odd number of cache lines: rows 4096 bytes apart would compete for one set of the first cache.
         self.stride = ((widest + line - 1) // line | 1) * line
         if self.narrow:
             self.block_rows = NARROW_BLOCK_ROWS

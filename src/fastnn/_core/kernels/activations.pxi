@@ -11,8 +11,8 @@ cdef inline vec relu_derivative(vec z) noexcept nogil:
 
 
 cdef inline vec sigmoid(vec z) noexcept nogil:
-    # 1 / (1 + e) for z >= 0 and e / (1 + e) below, e = e^-|z|: nothing overflows, small results keep their bits.
-    # The quotient is mended by what the roundings of e, of 1 + e and of itself left: 2.3 ULP without, 1.1 with.
+    # 1 / (1 + e) for z >= 0 and e / (1 + e) below, e = e^-|z|: nothing overflows, and small results keep
+    # their bits. What the roundings of e, of 1 + e and of the quotient left is put back: else 2.3 ULP.
     cdef vec n
     cdef vec p = exp_reduced(v_max(v_set1(EXP_MIN), v_sub(v_set1(0), v_abs(z))), &n)
     cdef vec upper = v_add(v_set1(1), p)

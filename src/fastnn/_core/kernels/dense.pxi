@@ -1,4 +1,4 @@
-# A dense layer over a block of rows: the matrix product in register tiles, the activation while they are warm.
+# A dense layer over a block of rows: the product in register tiles, the activation while they are warm.
 #
 # Each output is one chain of multiply-adds in the order of k, starting from its bias; every SUM_BLOCK terms a
 # new chain starts from 0, and its sum is added to what stands. That order is all that the bits depend on: the
@@ -36,6 +36,7 @@ cdef inline void tiles(int rows, int vecs, tile_job *job, Py_ssize_t count) noex
     cdef vec b[STRIP_VECS]
     cdef vec a
     cdef const real *panel
+    cdef real *z
     cdef Py_ssize_t k, c
     cdef int i, j
     for c in range(count):
@@ -64,7 +65,8 @@ cdef inline void tiles(int rows, int vecs, tile_job *job, Py_ssize_t count) noex
                 store_columns(job, i, j, sums[i][j])
         if job.activation != RELU and job.activation != IDENTITY:
             for i in range(rows):
-                activate(job.activation, job.out + i * job.out_stride, job.out + i * job.out_stride, job.columns)
+                z = job.out + i * job.out_stride
+                activate(job.activation, z, z, job.columns)
         job.x += rows * job.x_stride
         job.start += rows * job.start_stride
         job.out += rows * job.out_stride

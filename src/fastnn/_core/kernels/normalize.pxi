@@ -1,10 +1,10 @@
 # Softmax and log-softmax of z over a row of n, along the lanes (a row in memory) or across them (each lane a
 # row, as in the columns of a narrow network). Both do the same operations on each element.
 #
-# With d = z - max and e = e^d, softmax is e / sum(e) and log-softmax d - log(sum(e)). The sum is 16 interleaved
-# sums, element j in sum j mod 16, joined by halves; each carries its rounding errors along, and counts the
-# maxima (e = 1) apart, so that near 0 log-softmax sees what little is left above 1. A NaN, a +inf or a row
-# of -inf makes some d NaN, and so the whole row.
+# With d = z - max and e = e^d, softmax is e / sum(e) and log-softmax d - log(sum(e)). The sum is 16
+# interleaved sums, element j in sum j mod 16, joined by halves; each carries its rounding errors along, and
+# counts the maxima (e = 1) apart, so that near 0 log-softmax sees what little is left above 1. A NaN, a +inf
+# or a row of -inf makes some d NaN, and so the whole row.
 
 ctypedef struct exp_sum:
     vec ones
