@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -100,6 +99,8 @@ def in_fixed_order(data: bytes) -> bytes:
 
 def replace_file(path: Path, data: bytes) -> None:
     """Put `data` under `path` in one step: at any moment the old file is there whole, or the new one."""
+    import tempfile
+
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
