@@ -40,9 +40,7 @@ UNDEFINED = [
     *([NAN], [INF], [-INF], [NAN, 1.0, 2.0], [1.0, NAN, 2.0], [1.0, 2.0, NAN]),
     *([INF, NAN], [INF, INF], [0.0, INF, -INF], [-INF, -INF, -INF]),
 ]
-softmax_and_its_logarithm = pytest.mark.parametrize(
-    "function", [reference.softmax, reference.log_softmax]
-)
+softmax_and_its_logarithm = pytest.mark.parametrize("function", [reference.softmax, reference.log_softmax])
 
 
 def rows(elements: SearchStrategy[float], size: int | None = None) -> SearchStrategy[list[float]]:
@@ -169,9 +167,7 @@ class TestElementwise:
 class TestSoftmax:
     @softmax_and_its_logarithm
     @pytest.mark.parametrize("row", UNDEFINED)
-    def test_undefined_rows_are_nan_throughout(
-        self, function: RowFunction, row: list[float]
-    ) -> None:
+    def test_undefined_rows_are_nan_throughout(self, function: RowFunction, row: list[float]) -> None:
         assert all(math.isnan(a) for a in function(row))
 
     def test_minus_infinity_has_probability_zero(self) -> None:
@@ -221,9 +217,7 @@ class TestNetwork:
 
     @pytest.mark.parametrize("activation", ACTIVATIONS)
     @given(row=rows(st.floats(-1e3, 1e3)))
-    def test_dense_is_its_neurons_then_the_activation(
-        self, activation: str, row: list[float]
-    ) -> None:
+    def test_dense_is_its_neurons_then_the_activation(self, activation: str, row: list[float]) -> None:
         weight = [[1.0] * len(row), [-0.5] * len(row), [0.25] * len(row)]
         bias = [0.0, 1.0, -1.0]
         z = [reference.perceptron(w, b, row) for w, b in zip(weight, bias, strict=True)]
@@ -233,9 +227,7 @@ class TestNetwork:
     @given(st.lists(rows(st.floats(-1e3, 1e3), 2)))
     def test_batch_is_its_rows(self, batch: list[list[float]]) -> None:
         layers = [HIDDEN, OUTPUT]
-        assert reference.network_batch(iter(layers), batch) == [
-            reference.network(layers, x) for x in batch
-        ]
+        assert reference.network_batch(iter(layers), batch) == [reference.network(layers, x) for x in batch]
         assert reference.dense_batch(*OUTPUT[:2], [[*x, 1.0] for x in batch], "softmax") == [
             reference.dense(*OUTPUT[:2], [*x, 1.0], "softmax") for x in batch
         ]

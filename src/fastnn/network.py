@@ -64,8 +64,9 @@ class Network(Plan):
                 )
         wide = any(layer.dtype == np.float64 for layer in chain)
         wanted = check_dtype(dtype) if dtype is not None else np.dtype(np.float64 if wide else np.float32)
-        self._layers = tuple(layer.astype(wanted) for layer in chain)
-        super().__init__([layer.plan_row() for layer in self._layers], wanted)
+        chain = tuple(layer.astype(wanted) for layer in chain)
+        super().__init__([layer.plan_row() for layer in chain], wanted)
+        self._layers = chain
 
     @property
     def layers(self) -> tuple[Dense, ...]:

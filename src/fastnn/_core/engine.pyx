@@ -43,7 +43,7 @@ cdef enum:
 # lock costs more than it gives; below the second, so does a second thread.
 cdef Py_ssize_t ACTIVATION_WORK = 32
 cdef double MIN_NOGIL_WORK = 20_000
-cdef double MIN_PARALLEL_WORK = 1_000_000
+cdef double MIN_PARALLEL_WORK = 4_000_000
 
 cdef int default_threads = 1
 
@@ -117,7 +117,9 @@ cdef class Plan:
             most_outputs = max(most_outputs, <Py_ssize_t>weight.shape[0])
             self.row_work += weight.shape[0] * (weight.shape[1] + ACTIVATION_WORK)
         self.n_layers = len(layers)
-        self.narrow = most_outputs <= NARROW_WIDTH
+        self.narrow = (
+            most_outputs <= NARROW_WIDTH and 2 * widest * self.kernels.panel * self.itemsize <= BLOCK_BYTES
+        )
         self.size_blocks(widest)
 
     def __dealloc__(self):

@@ -14,7 +14,7 @@ cdef inline vec sigmoid(vec z) noexcept nogil:
     # 1 / (1 + e) for z >= 0 and e / (1 + e) below, e = e^-|z|: nothing overflows, and small results keep
     # their bits. What the roundings of e, of 1 + e and of the quotient left is put back: else 2.3 ULP.
     cdef vec n
-    cdef vec p = exp_reduced(v_max(v_set1(EXP_MIN), v_sub(v_set1(0), v_abs(z))), &n)
+    cdef vec p = exp_reduced(v_max(v_set1(EXP_MIN), v_sub(v_set1(0), v_abs(z))), v_set1(0), &n)
     cdef vec upper = v_add(v_set1(1), p)
     cdef vec lower = v_scale(v_sub(p, v_sub(upper, v_set1(1))), n)
     upper = v_scale(upper, n)
@@ -30,16 +30,16 @@ cdef inline vec sigmoid(vec z) noexcept nogil:
 
 cdef inline vec sigmoid_derivative(vec z) noexcept nogil:
     # s (1 - s) = e / (1 + e)^2, e = e^-|z|: without the cancellation in 1 - s.
-    cdef vec e = exp(v_sub(v_set1(0), v_abs(z)))
+    cdef vec e = exp_negative(v_sub(v_set1(0), v_abs(z)), v_set1(0), 0)
     cdef vec d = v_add(v_set1(1), e)
     return v_div(e, v_mul(d, d))
 
 
-cdef inline vec tanh_large(vec y) noexcept nogil:
-    # 1 - 2 / (e^2y + 1) for y >= TANH_SPLIT. The fraction takes the remainders of e^2y, of the sum and of
-    # the division along; without them, tanh would be off by 1.6 ULP.
+cdef inline vec tanh_quotient(vec y) noexcept nogil:
+    # 1 - 2 / (e^2y + 1) for y >= 0.625. The fraction takes the remainders of e^2y, of the sum and of the
+    # division along; without them, tanh would be off by 1.6 ULP.
     cdef vec n
-    cdef vec p = exp_reduced(v_add(y, y), &n)
+    cdef vec p = exp_reduced(v_add(y, y), v_set1(0), &n)
     cdef vec upper = v_add(v_set1(1), p)
     cdef vec lower = v_scale_normal(v_sub(p, v_sub(upper, v_set1(1))), n)
     upper = v_scale_normal(upper, n)
@@ -50,18 +50,29 @@ cdef inline vec tanh_large(vec y) noexcept nogil:
     return v_add(v_set1(1), v_muladd(v_mul(rest, v_set1(0.5)), minus, minus))
 
 
+cdef inline vec tanh_interval(vec y) noexcept nogil:
+    # A polynomial for each of 16 intervals from 1/16 to 16; float64 would need twice as many terms.
+    cdef vec r = v_sub(y, v_lookup(TANH_TABLE[0], y))
+    cdef vec value = v_lookup(TANH_TABLE[TANH_ROWS - 1], y)
+    cdef int i
+    for i in range(TANH_ROWS - 2, 0, -1):
+        value = v_muladd(value, r, v_lookup(TANH_TABLE[i], y))
+    return value
+
+
 cdef inline vec tanh(vec z) noexcept nogil:
     cdef vec y = v_abs(z)
     cdef vec z2 = v_mul(z, z)
     cdef vec small = v_muladd(v_mul(y, z2), polynomial(TANH_POLY, TANH_TERMS, z2), y)
-    cdef vec large = tanh_large(v_min(v_set1(TANH_MAX), y))
+    cdef vec bounded = v_min(v_set1(TANH_MAX), y)
+    cdef vec large = tanh_interval(bounded) if TANH_BY_TABLE else tanh_quotient(bounded)
     return v_copysign(v_select(v_lt(y, v_set1(TANH_SPLIT)), small, large), z)
 
 
 cdef inline vec tanh_derivative(vec z) noexcept nogil:
     # 1 - tanh^2 = 4 e / (1 + e)^2, e = e^-2|z|: without the cancellation.
     cdef vec y = v_abs(z)
-    cdef vec e = exp(v_sub(v_set1(0), v_add(y, y)))
+    cdef vec e = exp_negative(v_sub(v_set1(0), v_add(y, y)), v_set1(0), 0)
     cdef vec d = v_add(v_set1(1), e)
     return v_div(v_mul(v_set1(4), e), v_mul(d, d))
 

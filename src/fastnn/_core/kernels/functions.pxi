@@ -5,10 +5,10 @@ cdef extern from "constants.h" nogil:
     real LN2_HI
     real LN2_LO
     real EXP_MIN
-    real EXP_MAX
     real TANH_MAX
     real TANH_SPLIT
     real SQRT_2
+    int SUM_SCALE
     const real EXP_POLY[]
     const real TANH_POLY[]
     const real LOG_POLY[]
@@ -16,6 +16,9 @@ cdef extern from "constants.h" nogil:
         EXP_TERMS
         TANH_TERMS
         LOG_TERMS
+        TANH_ROWS
+        TANH_BY_TABLE
+    const real TANH_TABLE[][16]
 
 
 cdef inline vec polynomial(const real *coefficients, int terms, vec x) noexcept nogil:
@@ -26,20 +29,21 @@ cdef inline vec polynomial(const real *coefficients, int terms, vec x) noexcept 
     return value
 
 
-cdef inline vec exp_reduced(vec x, vec *exponent) noexcept nogil:
-    # e^x = 2^exponent (1 + p), |1 + p| in about [0.707, 1.415]; returns p.
+cdef inline vec exp_reduced(vec x, vec lower, vec *exponent) noexcept nogil:
+    # e^(x + lower) = 2^exponent (1 + p), 1 + p in about [0.707, 1.415], lower a remainder of x; returns p.
+    # Cody & Waite's reduction (1980): a multiple of log(2) is taken off in two parts, the first exactly.
     cdef vec n = v_sub(v_muladd(x, v_set1(LOG2_E), v_set1(ROUNDER)), v_set1(ROUNDER))
     cdef vec r = v_muladd(n, v_set1(-LN2_HI), x)
-    r = v_muladd(n, v_set1(-LN2_LO), r)
+    r = v_add(v_muladd(n, v_set1(-LN2_LO), r), lower)
     exponent[0] = n
     return v_muladd(v_mul(r, r), polynomial(EXP_POLY, EXP_TERMS, r), r)
 
 
-cdef inline vec exp(vec x) noexcept nogil:
-    # Cody & Waite's reduction (1980) to |r| <= log(2)/2. The bounds are first, so that NaN passes.
+cdef inline vec exp_negative(vec x, vec lower, int power) noexcept nogil:
+    # 2^power e^(x + lower) for x <= 0. The bound is first, so that a NaN in x passes.
     cdef vec n
-    cdef vec p = exp_reduced(v_min(v_set1(EXP_MAX), v_max(v_set1(EXP_MIN), x)), &n)
-    return v_scale(v_add(v_set1(1), p), n)
+    cdef vec p = exp_reduced(v_max(v_set1(EXP_MIN), x), lower, &n)
+    return v_scale(v_add(v_set1(1), p), v_add(n, v_set1(power)))
 
 
 cdef inline vec two_sum(vec a, vec b, vec *remainder) noexcept nogil:

@@ -8,7 +8,7 @@
 
 ctypedef struct exp_sum:
     vec ones
-    vec rest
+    vec rest                    # times 2^SUM_SCALE for log-softmax, as remainder
     vec remainder
 
 
@@ -37,19 +37,23 @@ cdef inline void join_sums(exp_sum *sums, Py_ssize_t count) noexcept nogil:
         half = half // 2
 
 
-cdef inline vec whole_sum(const exp_sum *sum, vec *lower) noexcept nogil:
-    cdef vec upper = two_sum(sum.ones, sum.rest, lower)
-    lower[0] = v_add(lower[0], sum.remainder)
-    return upper
-
-
-cdef inline vec divisor(int activation, const exp_sum *sum) noexcept nogil:
+cdef inline vec divisor(int activation, exp_sum *sum) noexcept nogil:
     # What a row's e is divided by, or its d lessened by.
-    cdef vec lower
-    cdef vec upper = whole_sum(sum, &lower)
-    if activation == SOFTMAX:
-        return v_add(upper, lower)
-    return log(upper, lower)
+    cdef vec upper, lower
+    if activation == LOG_SOFTMAX:
+        sum.rest = v_scale(sum.rest, v_set1(-SUM_SCALE))
+        sum.remainder = v_scale(sum.remainder, v_set1(-SUM_SCALE))
+    upper = two_sum(sum.ones, sum.rest, &lower)
+    lower = v_add(lower, sum.remainder)
+    return v_add(upper, lower) if activation == SOFTMAX else log(upper, lower)
+
+
+cdef inline vec difference(vec z, vec top, vec *lower) noexcept nogil:
+    # z - top with its rounding error, which would be 64 ULP of e^(z - top) where that is about e^-100. Where
+    # e^(z - top) is 0, the error is left out: it may be large, or NaN.
+    cdef vec d = two_sum(z, v_sub(v_set1(0), top), lower)
+    lower[0] = v_select(v_lt(v_set1(EXP_MIN), d), lower[0], v_set1(0))
+    return d
 
 
 cdef inline real largest(const real *z, Py_ssize_t n) noexcept nogil:
@@ -71,7 +75,7 @@ cdef inline real largest(const real *z, Py_ssize_t n) noexcept nogil:
 
 cdef void normalize_row(int activation, real *z, Py_ssize_t n) noexcept nogil:
     cdef vec top = v_set1(largest(z, n))
-    cdef vec d, e, by
+    cdef vec d, lower, e, by
     cdef exp_sum sums[ROW_VECS]
     cdef exp_sum joined[VIRTUAL_LANES]
     cdef real ones[VIRTUAL_LANES]
@@ -83,8 +87,8 @@ cdef void normalize_row(int activation, real *z, Py_ssize_t n) noexcept nogil:
     for i in range((n + LANES - 1) // LANES):
         j = i * LANES
         left = min(n - j, LANES)
-        d = v_sub(v_load_part(z + j, left, v_set1(-INFINITY)), top)
-        e = exp(d)
+        d = difference(v_load_part(z + j, left, v_set1(-INFINITY)), top, &lower)
+        e = exp_negative(d, lower, 0 if activation == SOFTMAX else SUM_SCALE)
         if activation == SOFTMAX:
             v_store_part(z + j, e, left)
         add_exp(&sums[i % ROW_VECS], d, e)
@@ -105,13 +109,14 @@ cdef void normalize_row(int activation, real *z, Py_ssize_t n) noexcept nogil:
         if activation == SOFTMAX:
             v_store_part(z + j, v_div(d, by), left)
         else:
-            v_store_part(z + j, v_sub(v_sub(d, top), by), left)
+            d = difference(d, top, &lower)
+            v_store_part(z + j, v_sub(d, v_sub(by, lower)), left)
 
 
 cdef void normalize_column(int activation, real *z, Py_ssize_t stride, Py_ssize_t n) noexcept nogil:
     # LANES rows at once: element j of lane l is z[j * stride + l].
     cdef vec top = v_set1(-INFINITY)
-    cdef vec d, e, by
+    cdef vec d, lower, e, by
     cdef exp_sum sums[VIRTUAL_LANES]
     cdef Py_ssize_t j
     for j in range(n):
@@ -119,8 +124,8 @@ cdef void normalize_column(int activation, real *z, Py_ssize_t stride, Py_ssize_
     for j in range(min(n, VIRTUAL_LANES)):
         start_sum(&sums[j])
     for j in range(n):
-        d = v_sub(v_load(z + j * stride), top)
-        e = exp(d)
+        d = difference(v_load(z + j * stride), top, &lower)
+        e = exp_negative(d, lower, 0 if activation == SOFTMAX else SUM_SCALE)
         if activation == SOFTMAX:
             v_store(z + j * stride, e)
         add_exp(&sums[j % VIRTUAL_LANES], d, e)
@@ -131,7 +136,8 @@ cdef void normalize_column(int activation, real *z, Py_ssize_t stride, Py_ssize_
         if activation == SOFTMAX:
             v_store(z + j * stride, v_div(d, by))
         else:
-            v_store(z + j * stride, v_sub(v_sub(d, top), by))
+            d = difference(d, top, &lower)
+            v_store(z + j * stride, v_sub(d, v_sub(by, lower)))
 
 
 cdef void normalize(

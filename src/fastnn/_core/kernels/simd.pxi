@@ -38,5 +38,6 @@ cdef extern from "simd.h" nogil:
     mask v_eq(vec a, vec b)
     vec v_select(mask m, vec yes, vec no)
     vec v_exponent_bits(vec a)
+    vec v_lookup(const real *table, vec a)
     vec v_scale(vec a, vec n)
     vec v_scale_normal(vec a, vec n)

@@ -57,3 +57,15 @@ FASTNN_INLINE vec v_exponent_bits(vec a)
     vec power = OP(set1)((real)((real_bits)1 << MANTISSA_BITS));
     return OP(sub)(OP(or)(FROM_BITS(BITS(srli)(TO_BITS(a), MANTISSA_BITS)), power), power);
 }
+
+#if FASTNN_REAL_BITS == 32
+#define FASTNN_HAS_LOOKUP
+/* The permutations look at the low three bits of their indices; the fourth, moved to the sign, chooses. */
+FASTNN_INLINE vec v_lookup(const real *table, vec a)
+{
+    __m256i index = _mm256_srli_epi32(TO_BITS(a), MANTISSA_BITS - 1);
+    vec low = _mm256_permutevar8x32_ps(v_load(table), index);
+    vec high = _mm256_permutevar8x32_ps(v_load(table + LANES), index);
+    return _mm256_blendv_ps(low, high, FROM_BITS(_mm256_slli_epi32(index, 28)));
+}
+#endif

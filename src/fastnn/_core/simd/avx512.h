@@ -53,3 +53,12 @@ FASTNN_INLINE vec v_exponent_bits(vec a) { return ROUND_BITS_TO_REAL(BITS(srli)(
 #define FASTNN_HAS_SCALE
 FASTNN_INLINE vec v_scale(vec a, vec n) { return OP(scalef)(a, n); }
 FASTNN_INLINE vec v_scale_normal(vec a, vec n) { return OP(scalef)(a, n); }
+
+#if FASTNN_REAL_BITS == 32
+#define FASTNN_HAS_LOOKUP
+/* The permutation looks at the low four bits of its indices alone. */
+FASTNN_INLINE vec v_lookup(const real *table, vec a)
+{
+    return _mm512_permutexvar_ps(_mm512_srli_epi32(TO_BITS(a), MANTISSA_BITS - 1), v_load(table));
+}
+#endif

@@ -64,3 +64,15 @@ FASTNN_INLINE vec v_copysign(vec magnitude, vec sign)
 }
 FASTNN_INLINE vec v_shift_up(vec n) { return FROM_BITS(SHIFT_UP(TO_BITS(n), MANTISSA_BITS)); }
 FASTNN_INLINE vec v_exponent_bits(vec a) { return BITS_TO_REAL(SHIFT_DOWN(TO_BITS(a), MANTISSA_BITS)); }
+
+#if FASTNN_REAL_BITS == 32
+#define FASTNN_HAS_LOOKUP
+/* The table is 64 bytes; index i becomes the bytes 4 i to 4 i + 3. */
+FASTNN_INLINE vec v_lookup(const real *table, vec a)
+{
+    uint32x4_t index = vandq_u32(SHIFT_DOWN(TO_BITS(a), MANTISSA_BITS - 1), vdupq_n_u32(15));
+    uint32x4_t bytes = vmlaq_u32(vdupq_n_u32(0x03020100), index, vdupq_n_u32(0x04040404));
+    uint8x16x4_t rows = vld1q_u8_x4((const uint8_t *)table);
+    return vreinterpretq_f32_u8(vqtbl4q_u8(rows, vreinterpretq_u8_u32(bytes)));
+}
+#endif

@@ -20,6 +20,8 @@
  *   vec  v_select(mask m, vec yes, vec no)
  *   vec  v_shift_up(vec n)                             the low bits of n's pattern moved to the exponent's place
  *   vec  v_exponent_bits(vec a)                        a's exponent field as a real; a positive and normal
+ *   vec  v_lookup(const real *table, vec a)            table[the last three exponent bits of a and its first
+ *                                                      mantissa bit]
  *   vec  v_scale(vec a, vec n)                         a 2^n rounded once; n integral, |n| < 2 EXPONENT_BIAS
  *   vec  v_scale_normal(vec a, vec n)                  the same where neither 2^n nor the result leaves the
  *                                                      normal range
@@ -70,6 +72,21 @@ enum { MANTISSA_BITS = 52, EXPONENT_BIAS = 1023 };
 
 /* A sum over a row is 16 interleaved sums whatever LANES is, so its bits do not depend on LANES. */
 enum { VIRTUAL_LANES = 16, ROW_VECS = VIRTUAL_LANES / LANES, PANEL = TILE_VECS * LANES };
+
+#if !defined(FASTNN_HAS_LOOKUP)
+FASTNN_INLINE vec v_lookup(const real *table, vec a)
+{
+    real lanes[LANES];
+    real_bits bits;
+    int i;
+    v_store(lanes, a);
+    for (i = 0; i < LANES; i++) {
+        memcpy(&bits, &lanes[i], sizeof bits);
+        lanes[i] = table[bits >> (MANTISSA_BITS - 1) & 15];
+    }
+    return v_load(lanes);
+}
+#endif
 
 #if !defined(FASTNN_HAS_SCALE)
 FASTNN_INLINE vec v_scale_normal(vec a, vec n)

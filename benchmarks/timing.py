@@ -1,0 +1,196 @@
+"""Time calls against each other: in turns, warm, on the same few processors, medians with their spread."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import itertools
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import threadpoolctl
+
+import fastnn
+
+Call = Callable[[], object]
+
+
+class Timing:
+    """How long a call took.
+
+    Parameters
+    ----------
+    seconds : list of float
+        For one call, a figure from each round.
+    """
+
+    def __init__(self, seconds: list[float]) -> None:
+        self.seconds = seconds
+
+    @property
+    def median(self) -> float:
+        """Seconds a call, in the median of the rounds."""
+        return statistics.median(self.seconds)
+
+    def rates(self, rows: int) -> dict[str, float]:
+        """Return the rows a second if a call does `rows`: the median, and the spread."""
+        return {
+            "median": rows / self.median,
+            "min": rows / max(self.seconds),
+            "max": rows / min(self.seconds),
+        }
+
+    def speedup(self, other: Timing) -> float:
+        """Return how many times as fast as `other` it was.
+
+        A round's two figures were taken within the same moment, so they are compared with each other, and
+        the median is taken of that: a machine that slows down for a while slows both.
+        """
+        return statistics.median(b / a for a, b in zip(self.seconds, other.seconds, strict=True))
+
+
+def measure(calls: Mapping[str, Call], rounds: int, seconds: float) -> dict[str, Timing]:
+    """Time the calls in turns, round after round, so that what disturbs the machine disturbs them all.
+
+    Parameters
+    ----------
+    calls : mapping of name to call
+        Each takes nothing and always does the same.
+    rounds : int
+        How often each is timed.
+    seconds : float
+        About how long it is repeated in a round; a slower call runs once.
+
+    Returns
+    -------
+    dict of name to Timing
+    """
+    repeats = {name: warm(call, seconds) for name, call in calls.items()}
+    taken: dict[str, list[float]] = {name: [] for name in calls}
+    with collector_off():
+        for i in range(rounds):
+            for name in list(calls)[:: 1 if i % 2 else -1]:  # who follows whom alternates too
+                taken[name].append(seconds_for(calls[name], repeats[name]) / repeats[name])
+    return {name: Timing(figures) for name, figures in taken.items()}
+
+
+def warm(call: Call, seconds: float) -> int:
+    """Run a call until caches, memory and clock have settled; return how often it fits into `seconds`."""
+    count = 1
+    while (taken := seconds_for(call, count)) < seconds / 4:
+        count *= 2
+    return max(1, round(count * seconds / taken))
+
+
+def seconds_for(call: Call, count: int) -> float:
+    """Return how long `count` calls take."""
+    rounds = itertools.repeat(None, count)  # the cheapest loop that Python has
+    start = time.perf_counter()
+    for _ in rounds:
+        call()
+    return time.perf_counter() - start
+
+
+@contextlib.contextmanager
+def collector_off() -> Iterator[None]:
+    """Keep Python's garbage collector from starting in the middle of a measurement."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+@contextlib.contextmanager
+def processors(threads: int) -> Iterator[str]:
+    """Give fastnn and NumPy's BLAS this many threads, and the process as many processors.
+
+    Yields what was done, in words; afterwards everything is as it was.
+    """
+    before = fastnn.get_num_threads()
+    fastnn.set_num_threads(threads)
+    try:
+        with threadpoolctl.threadpool_limits(threads), pinned(threads) as where:
+            yield f"{threads} thread{'s' if threads > 1 else ''}, {where}"
+    finally:
+        fastnn.set_num_threads(before)
+
+
+@contextlib.contextmanager
+def pinned(count: int) -> Iterator[str]:
+    """Keep every thread of the process on `count` processors, where the system lets it."""
+    if sys.platform != "linux":
+        yield "not pinned: this system can't"
+        return
+    allowed = os.sched_getaffinity(0)
+    chosen = sorted(allowed)[-count:]  # the first ones serve most interrupts
+    move_threads(chosen)
+    try:
+        yield f"pinned to processor{'s' if len(chosen) > 1 else ''} {', '.join(map(str, chosen))}"
+    finally:
+        move_threads(allowed)
+
+
+if sys.platform == "linux":
+
+    def move_threads(to: Iterable[int]) -> None:
+        # A thread moves alone and hands its place to those it starts; BLAS's have long been started.
+        for task in os.listdir("/proc/self/task"):
+            with contextlib.suppress(ProcessLookupError):
+                os.sched_setaffinity(int(task), to)
+
+
+def spread(rates: Mapping[str, float]) -> str:
+    """Return a rate as a table shows it: 1.23M (1.1M..1.25M)."""
+    return f"{short(rates['median'])} ({short(rates['min'])}..{short(rates['max'])})"
+
+
+def short(rate: float) -> str:
+    """Return three digits and a unit: 1.23M."""
+    factor, unit = (1e6, "M") if rate >= 999_500 else (1e3, "k") if rate >= 999.5 else (1, "")
+    return f"{rate / factor:.3g}{unit}"
+
+
+def write_json(path: Path, report: Mapping[str, object]) -> None:
+    """Write a benchmark's figures, and the folder if need be."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+
+def machine() -> dict[str, object]:
+    """Return what the figures depend on, as JSON takes it."""
+    blas = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "cpu": cpu(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "isa": fastnn.isa(),
+        "available_isas": list(fastnn.available_isas()),
+        "fastnn": fastnn.__version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "blas": ", ".join(f"{pool['internal_api']} {pool['version']}" for pool in blas) or "unknown",
+    }
+
+
+def cpu() -> str:
+    """Return the processor's name."""
+    if sys.platform == "darwin":
+        command = ["sysctl", "-n", "machdep.cpu.brand_string"]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    if sys.platform == "linux":
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,124 @@
+"""Exact values of the activations, and errors in units in the last place (ULP).
+
+For float32, float64 is exact enough: its formulas here stay within a few of its own ULP, 2^-29 of float32's.
+For float64, mpmath computes with 150 bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import mpmath
+import numpy as np
+from support import Array
+
+MP = mpmath.mp.clone()
+MP.prec = 150
+
+
+class Exact(NamedTuple):
+    """Values (whole + fraction) 2^exponent of about that size; 2^exponent is the dtype's ULP there."""
+
+    exponent: Array
+    whole: Array
+    fraction: Array
+    size: Array
+
+
+def exact(values: Array, dtype: Any) -> Exact:
+    """Return values, float64 for float32 and mpmath's for float64, in ULP."""
+    info = np.finfo(dtype)
+    hi = values.astype(np.float64)
+    exponent = np.maximum(np.frexp(hi)[1] - 1, info.minexp) - info.nmant
+    exponent = np.where(hi == 0, info.minexp - info.nmant, exponent)
+    whole = np.ldexp(hi, -exponent)
+    fraction = np.zeros_like(whole)
+    if values.dtype == object:
+        rest = [
+            MP.ldexp(v, -int(k)) - w for v, k, w in zip(values.flat, exponent.flat, whole.flat, strict=True)
+        ]
+        fraction = np.array(rest, dtype=np.float64).reshape(whole.shape)
+    return Exact(exponent, whole, fraction, np.abs(hi))
+
+
+def ulp_errors(got: Array, expected: Exact) -> Array:
+    """Return how far each result is off, in ULP; infinite where it isn't a number."""
+    off = np.ldexp(got.astype(np.float64), -expected.exponent) - expected.whole - expected.fraction
+    return np.where(np.isnan(off), np.inf, np.abs(off))
+
+
+# Each formula twice: over NumPy's exp and friends, and over mpmath's, one number at a time.
+
+
+class Formula(NamedTuple):
+    """A function of a real number, over either library."""
+
+    numpy: Callable[[Array], Array]
+    mpmath: Callable[[Any], Any]
+
+    def __call__(self, z: Array) -> Exact:
+        if z.dtype == np.float32:
+            return exact(self.numpy(z.astype(np.float64)), np.float32)
+        values = np.empty(z.shape, object)
+        values.flat = [self.mpmath(MP.mpf(float(v))) for v in z.flat]
+        return exact(values, np.float64)
+
+
+def _sigmoid(exp: Callable[[Any], Any], z: Any) -> Any:
+    e = exp(-abs(z))
+    return np.where(z < 0, e, 1) / (1 + e) if isinstance(z, np.ndarray) else (e if z < 0 else 1) / (1 + e)
+
+
+def _slope(exp: Callable[[Any], Any], z: Any) -> Any:
+    e = exp(-abs(z))
+    return e / (1 + e) ** 2
+
+
+ACTIVATION_FORMULAS = {
+    "identity": Formula(lambda z: z, lambda z: z),
+    "relu": Formula(lambda z: np.maximum(z, 0), lambda z: max(z, 0)),
+    "sigmoid": Formula(lambda z: _sigmoid(np.exp, z), lambda z: _sigmoid(MP.exp, z)),
+    "tanh": Formula(np.tanh, MP.tanh),
+}
+DERIVATIVE_FORMULAS = {
+    "identity": Formula(np.ones_like, lambda z: 1),
+    "relu": Formula(lambda z: np.heaviside(z, 0), lambda z: int(z > 0)),
+    "sigmoid": Formula(lambda z: _slope(np.exp, z), lambda z: _slope(MP.exp, z)),
+    "tanh": Formula(lambda z: 4 * _slope(np.exp, 2 * z), lambda z: 4 * _slope(MP.exp, 2 * z)),
+}
+
+
+def softmax(rows: Array) -> Array:
+    """Return the exact softmax of each row, to be passed to `exact`."""
+    e, others = _exponentials(rows)
+    return e / (1 + others)
+
+
+def log_softmax(rows: Array) -> Array:
+    """Return the exact log-softmax of each row, to be passed to `exact`."""
+    d = _widened(rows)
+    d = d - d.max(axis=1, keepdims=True)
+    others = _exponentials(rows)[1]
+    if d.dtype == np.float64:
+        return d - np.log1p(others)
+    return d - np.array([[MP.log1p(s)] for s in others[:, 0]], object)
+
+
+def _widened(rows: Array) -> Array:
+    if rows.dtype == np.float32:
+        return rows.astype(np.float64)
+    return np.array([[MP.mpf(float(v)) for v in row] for row in rows], object)
+
+
+def _exponentials(rows: Array) -> tuple[Array, Array]:
+    """Return e^(z - max), and per row the sum of all of them but one maximum's 1."""
+    d = _widened(rows)
+    d = d - d.max(axis=1, keepdims=True)
+    e = np.exp(d) if d.dtype == np.float64 else np.array([[MP.exp(v) for v in row] for row in d], object)
+    rest = e.copy()
+    rest[np.arange(len(rows)), rows.argmax(axis=1)] = 0
+    return e, rest.sum(axis=1, keepdims=True)
+
+
+ROW_FORMULAS = {"softmax": softmax, "log_softmax": log_softmax}

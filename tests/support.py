@@ -1,0 +1,140 @@
+"""What is tested: one table of instruction sets, dtypes and activations, and the ways to the kernels."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fastnn._core.dispatch import ACTIVATIONS, ROW_WISE, available_isas, kernels
+from fastnn._core.engine import Plan
+
+Array = np.ndarray[Any, Any]
+Layers = list[tuple[Array, Array, int]]
+
+ISAS = available_isas()
+DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
+ELEMENTWISE = tuple(name for name in ACTIVATIONS if name not in ROW_WISE)
+
+# Contract 1 holds among the instruction sets with fused multiply-add.
+FUSED_ISAS = tuple(isa for isa in ISAS if kernels(np.float32, isa).fused)
+
+# For programs run apart: a network, a batch worth two threads, its result, and whether it is the same again.
+LARGE_NETWORK = """
+import os, sys, threading, warnings
+import numpy as np, fastnn
+warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 advises against fork beside threads
+rng = np.random.default_rng(0)
+net = fastnn.Network([
+    fastnn.Dense(rng.standard_normal((128, 300)) / 17, rng.standard_normal(128), "relu"),
+    fastnn.Dense(rng.standard_normal((10, 128)) / 11, rng.standard_normal(10), "softmax"),
+], "float32")
+x = rng.standard_normal((2000, 300)).astype(np.float32)
+y = net(x, threads=2)
+
+def same():
+    return net(x, threads=2).tobytes() == y.tobytes() == net(x, threads=1).tobytes()
+"""
+
+every_isa = pytest.mark.parametrize("isa", ISAS)
+every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=str)
+every_activation = pytest.mark.parametrize("activation", ACTIVATIONS)
+every_elementwise = pytest.mark.parametrize("activation", ELEMENTWISE)
+every_row_wise = pytest.mark.parametrize("activation", ROW_WISE)
+
+
+def activate(isa: str, name: str, z: Array) -> Array:
+    """Return an elementwise activation of z."""
+    out = np.full_like(z, np.nan)
+    kernels(z.dtype, isa).activate(ACTIVATIONS[name], z, out)
+    return out
+
+
+def differentiate(isa: str, name: str, z: Array) -> Array:
+    """Return the derivative of an elementwise activation at z."""
+    out = np.full_like(z, np.nan)
+    kernels(z.dtype, isa).differentiate(ACTIVATIONS[name], z, out)
+    return out
+
+
+def normalize(isa: str, name: str, z: Array) -> Array:
+    """Return softmax or log-softmax of z over its last axis."""
+    out = z.copy()
+    kernels(z.dtype, isa).normalize(ACTIVATIONS[name], out)
+    return out
+
+
+def apply(isa: str, name: str, z: Array) -> Array:
+    """Return any activation of z, over its last axis where it needs whole rows."""
+    return normalize(isa, name, z) if name in ROW_WISE else activate(isa, name, z)
+
+
+def one_layer(isa: str, weight: Array, bias: Array, activation: str = "identity") -> Plan:
+    """Return the plan of a single dense layer."""
+    return Plan([(weight, bias, ACTIVATIONS[activation])], weight.dtype, isa)
+
+
+def random_layers(widths: Sequence[int], activations: Sequence[str], dtype: Any, seed: int = 0) -> Layers:
+    """Return layers of those widths, as `Plan` takes them, that keep the size of what passes through."""
+    rng = np.random.default_rng(seed)
+    layers = []
+    for (n_inputs, n_outputs), name in zip(pairwise(widths), activations, strict=True):
+        weight = rng.standard_normal((n_outputs, n_inputs)) / np.sqrt(max(n_inputs, 1))
+        layers.append((weight.astype(dtype), rng.standard_normal(n_outputs).astype(dtype), ACTIVATIONS[name]))
+    return layers
+
+
+def bits(array: Array) -> Array:
+    """Return the bit patterns of an array's reals."""
+    return np.ascontiguousarray(array).view(f"u{array.dtype.itemsize}")
+
+
+def same_bits(a: Array, b: Array) -> bool:
+    """Whether two arrays are the same, bit for bit."""
+    return a.shape == b.shape and a.dtype == b.dtype and np.array_equal(bits(a), bits(b))
+
+
+def neighbours(points: Any, dtype: Any, reach: int = 1) -> Array:
+    """Return the reals nearest to each point, and the `reach` next ones on either side of them."""
+    patterns = bits(np.asarray(points, dtype)).ravel()[:, np.newaxis]
+    return (patterns.view(f"i{patterns.itemsize}") + np.arange(-reach, reach + 1)).ravel().view(dtype)
+
+
+def kernel_sizes(isas: Sequence[str] = ISAS, *, of: Sequence[str] = ("lanes", "panel")) -> list[int]:
+    """Return the sizes at which kernels change course: 0, 1 and those around lanes, panels or tiles."""
+
+    def around() -> Iterator[int]:
+        for isa in isas:
+            for dtype in DTYPES:
+                for name in of:
+                    size = getattr(kernels(dtype, isa), name)
+                    yield from (size - 1, size, size + 1)
+
+    return sorted({0, 1, *around()})
+
+
+def run_python(code: str, *arguments: str, timeout: float = 60, **environment: str) -> Any:
+    """Run code in another interpreter, with only these settings of fastnn's, and return what it gave."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("FASTNN_")}
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env={**inherited, **environment},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def output_of(code: str, *arguments: str, **environment: str) -> str:
+    """Return what code prints in another interpreter; it must end well and complain of nothing."""
+    done = run_python(code, *arguments, **environment)
+    assert done.returncode == 0, f"exit code {done.returncode}: {done.stderr}"
+    assert done.stderr == ""
+    return str(done.stdout)

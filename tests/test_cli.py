@@ -1,0 +1,99 @@
+"""The command line, as a user runs it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from support import ISAS
+
+import fastnn
+from fastnn import _build_info
+
+
+def fastnn_command(*arguments: str, **environment: str) -> Any:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("FASTNN_")}
+    return subprocess.run(
+        [sys.executable, "-m", "fastnn", *arguments],
+        env={**inherited, **environment},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+    )
+
+
+def printed(*arguments: str, **environment: str) -> str:
+    done = fastnn_command(*arguments, **environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    return str(done.stdout)
+
+
+def test_demo() -> None:
+    lines = printed("demo").splitlines()
+    for line in (
+        "x    = [1.5, -0.5]",
+        "Z1   = [0.85, -0.65, 1.15]",
+        "A1   = [0.85, 0, 1.15]    relu",
+        "Z2   = [0.74, 0.59]",
+        "A2   = [0.53743, 0.46257]    softmax",
+    ):
+        assert line in lines
+    assert any(line.startswith("loss = 0.62096") for line in lines)
+    contenders = [re.match(r"(fastnn|NumPy|pure Python) +([0-9.]+)% +([0-9,]+)", line) for line in lines]
+    found = {match[1]: (float(match[2]), int(match[3].replace(",", ""))) for match in contenders if match}
+    assert list(found) == ["fastnn", "NumPy", "pure Python"]
+    assert len({accuracy for accuracy, _ in found.values()}) == 1
+    assert found["fastnn"][0] > 95
+    assert all(speed > 0 for _, speed in found.values())
+
+
+class TestInfo:
+    def test_rows(self) -> None:
+        rows = dict(re.split(r"\s{2,}", line, maxsplit=1) for line in printed("info").splitlines())
+        assert rows["fastnn"] == fastnn.__version__
+        assert rows["instruction set"].startswith(f"{ISAS[0]} (")
+        assert rows["available"] == ", ".join(ISAS)
+        assert rows["built"] == ", ".join(_build_info.ISAS)
+        assert re.fullmatch(r"[1-9]\d* \(.+\)", rows["threads"])
+        assert rows["OpenMP"].startswith("yes" if _build_info.OPENMP else "no")
+        assert rows["compiler"] == _build_info.COMPILER
+        assert rows["flags"] == _build_info.FLAGS
+        assert f"flags of {ISAS[0]}" in rows
+
+    @pytest.mark.parametrize("isa", ISAS)
+    def test_says_why(self, isa: str) -> None:
+        text = printed("info", FASTNN_ISA=isa, FASTNN_NUM_THREADS="5")
+        assert f"{isa} (FASTNN_ISA)" in text
+        assert "5 (FASTNN_NUM_THREADS)" in text
+
+    def test_unknown_isa(self) -> None:
+        done = fastnn_command("info", FASTNN_ISA="avx9")
+        assert done.returncode == 1
+        assert "ImportError: FASTNN_ISA is 'avx9'" in done.stderr
+
+
+def test_version() -> None:
+    assert printed("--version") == f"fastnn {fastnn.__version__}\n"
+
+
+def test_help() -> None:
+    text = printed("--help")
+    assert text == printed("-h")
+    for word in ("demo", "info", "--version"):
+        assert word in text
+    assert "demo" in printed("demo", "--help")
+
+
+@pytest.mark.parametrize("arguments", [(), ("train",), ("demo", "extra"), ("info", "--loud")], ids=str)
+def test_what_it_does_not_know_is_refused(arguments: tuple[str, ...]) -> None:
+    done = fastnn_command(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("usage: fastnn")
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,230 @@
+"""Saving and loading: nothing lost, damaged files refused, an old file kept when a new one fails."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from support import ACTIVATIONS, every_dtype, output_of, random_layers, same_bits
+
+import fastnn
+from fastnn import Dense, ModelFileError, Network
+
+NAMES = list(ACTIVATIONS)
+
+
+def network(dtype: Any = np.float32, widths: tuple[int, ...] = (5, 4, 3, 2, 6, 1, 3)) -> Network:
+    layers = random_layers(widths, [NAMES[i % len(NAMES)] for i in range(len(widths) - 1)], dtype)
+    return Network([Dense(weight, bias, NAMES[number]) for weight, bias, number in layers])
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "net.safetensors"
+
+
+def metadata(*activations: str, **changes: Any) -> dict[str, str]:
+    layers = [{"activation": name} for name in activations]
+    return {"format": "pt", "fastnn": json.dumps({"schema": 1, "layers": layers, **changes})}
+
+
+class TestRoundTrip:
+    @every_dtype
+    @pytest.mark.parametrize(
+        "widths", [(5, 4, 3, 2, 6, 1, 3), (1, 1), (3, 0), (0, 4), (784, 128, 10)], ids=str
+    )
+    def test_all_bits(self, path: Path, dtype: np.dtype[Any], widths: tuple[int, ...]) -> None:
+        net = network(dtype, widths)
+        net.save(path)
+        again = fastnn.load(path)
+        assert again == net
+        assert again.dtype == dtype
+        for a, b in zip(again.layers, net.layers, strict=True):
+            assert same_bits(a.weight, b.weight)
+            assert same_bits(a.bias, b.bias)
+            assert a.activation == b.activation
+        x = np.random.default_rng(0).standard_normal((9, widths[0]))
+        assert same_bits(again(x), net(x))
+
+    def test_no_bias_and_odd_numbers(self, path: Path) -> None:
+        net = Network([Dense([[np.nan, -0.0], [np.inf, 5e-324]]), Dense([[1.0, -np.inf]], [-0.0])])
+        net.save(path)
+        again = fastnn.load(path)
+        assert again.layers[0].bias is None
+        for a, b in zip(again.layers, net.layers, strict=True):
+            assert same_bits(a.weight, b.weight)
+        assert same_bits(again.layers[1].bias, net.layers[1].bias)
+
+    def test_path_as_text_or_path(self, path: Path) -> None:
+        network().save(str(path))
+        assert fastnn.load(str(path)) == fastnn.load(path) == network()
+
+    def test_same_bytes_every_time(self, path: Path) -> None:
+        network().save(path)
+        first = path.read_bytes()
+        network().save(path)
+        assert path.read_bytes() == first
+
+    def test_names_are_those_of_torch(self, path: Path) -> None:
+        net = network()
+        net.save(path)
+        tensors = safetensors.numpy.load_file(path)
+        assert sorted(tensors) == sorted(f"{2 * i}.{kind}" for i in range(6) for kind in ("weight", "bias"))
+        assert same_bits(tensors["2.weight"], net.layers[1].weight)
+
+    def test_the_file_outlives_the_network(self, path: Path) -> None:
+        network().save(path)
+        net = fastnn.load(path)
+        path.write_bytes(b"gone")
+        assert net == network()
+
+
+class TestDamaged:
+    def refused(self, path: Path) -> str:
+        with pytest.raises(ModelFileError) as caught:
+            fastnn.load(path)
+        message = str(caught.value)
+        assert str(path) in message
+        return message
+
+    def test_is_a_value_error(self) -> None:
+        assert issubclass(ModelFileError, ValueError)
+
+    def test_truncated_anywhere(self, path: Path) -> None:
+        network().save(path)
+        data = path.read_bytes()
+        for length in {*range(0, len(data), 13), *range(24), *range(len(data) - 9, len(data))}:
+            path.write_bytes(data[:length])
+            self.refused(path)
+
+    def test_garbage(self, path: Path) -> None:
+        rng = np.random.default_rng(0)
+        header = b'{"a":' * 50_000
+        for data in (
+            *[b"", b"\0", b"{}", b"\0" * 8, b"\0" * 100, b"\xff" * 100, rng.bytes(5000)],
+            *[len(header).to_bytes(8, "little") + header, (2).to_bytes(8, "little") + b"[]"],
+            *[(4).to_bytes(8, "little") + b"null", (3).to_bytes(8, "little") + b"\xff\xfe\xfd"],
+        ):
+            path.write_bytes(data)
+            self.refused(path)
+
+    def test_any_wrong_byte_in_the_header(self, path: Path) -> None:
+        network(widths=(2, 3)).save(path)
+        data = bytearray(path.read_bytes())
+        for i in range(8 + int.from_bytes(data[:8], "little")):
+            damaged = data.copy()
+            damaged[i] ^= 1 << (i % 8)
+            path.write_bytes(damaged)
+            try:
+                net = fastnn.load(path)
+            except ModelFileError:
+                continue
+            assert net.n_outputs > 0  # a harmless change, to white space for example
+
+    @pytest.mark.parametrize(
+        ("text", "complaint"),
+        [
+            (None, "wasn't written by fastnn"),
+            ("{", "no JSON"),
+            ("[" * 100_000, "no JSON"),
+            ("7", "schema 7"),
+            ('{"layers": []}', "schema None"),
+            ('{"schema": 2, "layers": [{"activation": "relu"}]}', "schema 2"),
+            ('{"schema": 1, "layers": []}', "no layers"),
+            ('{"schema": 1, "layers": {"activation": "relu"}}', "no layers"),
+            ('{"schema": 1, "layers": ["relu"]}', "layer 1: activation is None"),
+            ('{"schema": 1, "layers": [{"activation": "gelu"}]}', "layer 1: activation is 'gelu'"),
+            ('{"schema": 1, "layers": [{"activation": ["relu"]}]}', "layer 1: activation is ['relu']"),
+            ('{"schema": 1, "layers": [{"activation": {}}]}', "layer 1: activation is {}"),
+        ],
+    )
+    def test_description(self, path: Path, text: str | None, complaint: str) -> None:
+        about = None if text is None else {"fastnn": text}
+        safetensors.numpy.save_file({"0.weight": np.ones((2, 2))}, path, about)
+        assert complaint in self.refused(path)
+
+    @pytest.mark.parametrize(
+        ("shapes", "complaint"),
+        [
+            ({"0.bias": (2,)}, "no tensor 0.weight for layer 1"),
+            ({"0.weight": (2, 2)}, "no tensor 2.weight for layer 2"),
+            ({"0.weight": (2,), "2.weight": (2, 2)}, "layer 1: weight has shape (2,)"),
+            ({"0.weight": (2, 2), "0.bias": (3,), "2.weight": (2, 2)}, "layer 1: bias has shape (3,)"),
+            ({"0.weight": (2, 2), "2.weight": (2, 3)}, "layers[1] has weight (2, 3)"),
+            ({"0.weight": (2, 2), "2.weight": (2, 2), "4.weight": (2, 2)}, "belong to no layer: 4.weight"),
+            ({"0.weight": (2, 2), "2.weight": (2, 2), "extra": (1,)}, "belong to no layer: extra"),
+        ],
+    )
+    def test_tensors(self, path: Path, shapes: dict[str, tuple[int, ...]], complaint: str) -> None:
+        tensors = {name: np.ones(shape, np.float32) for name, shape in shapes.items()}
+        safetensors.numpy.save_file(tensors, path, metadata("relu", "softmax"))
+        assert complaint in self.refused(path)
+
+    def test_missing_file_or_folder(self, path: Path) -> None:
+        with pytest.raises(FileNotFoundError, match=r"net\.safetensors"):
+            fastnn.load(path)
+        with pytest.raises(OSError, match=path.parent.name):
+            fastnn.load(path.parent)
+
+
+class TestSavingFails:
+    @pytest.mark.parametrize("step", ["fsync", "replace", "chmod"])
+    def test_the_old_file_stays(self, path: Path, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(*arguments: Any) -> None:
+            raise OSError(28, "No space left on device")
+
+        network().save(path)
+        before = path.read_bytes()
+        with monkeypatch.context() as patched:
+            patched.setattr(os, step, fail)
+            with pytest.raises(OSError, match="No space left"):
+                network(np.float64).save(path)
+        assert path.read_bytes() == before
+        assert os.listdir(path.parent) == [path.name]
+
+    @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs a limit on the size of files")
+    def test_a_full_disk(self, path: Path) -> None:
+        network().save(path)
+        before = path.read_bytes()
+        code = """
+import resource, signal, sys
+import fastnn
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+net = fastnn.Network([fastnn.Dense([[1.0] * 5000])])
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    net.save(sys.argv[1])
+except OSError as error:
+    print(type(error).__name__)
+"""
+        assert output_of(code, str(path)) == "OSError\n"
+        assert path.read_bytes() == before
+        assert os.listdir(path.parent) == [path.name]
+
+    def test_no_folder(self, path: Path) -> None:
+        with pytest.raises(FileNotFoundError):
+            network().save(path / "deeper" / "net")
+        with pytest.raises(OSError, match=path.parent.name):
+            network().save(path.parent)
+        assert os.listdir(path.parent) == []
+        assert [entry for entry in os.listdir(path.parent.parent) if path.parent.name in entry] == [
+            path.parent.name
+        ]
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX's")
+    def test_mode(self, path: Path) -> None:
+        mask = os.umask(0o027)
+        try:
+            network().save(path)
+        finally:
+            os.umask(mask)
+        assert path.stat().st_mode & 0o777 == 0o640
+        path.chmod(0o604)
+        network().save(path)
+        assert path.stat().st_mode & 0o777 == 0o604

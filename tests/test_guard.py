@@ -1,0 +1,163 @@
+"""Contract 3: no read or write outside the arrays, shown by pages that can't be touched on either side.
+
+A kernel that strays ends the process, so the sweep of each instruction set runs in one of its own: this file,
+run as a program.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import mmap
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from support import (
+    ELEMENTWISE,
+    ROW_WISE,
+    Array,
+    apply,
+    every_dtype,
+    every_isa,
+    kernel_sizes,
+    kernels,
+    one_layer,
+    random_layers,
+    same_bits,
+)
+
+from fastnn._core.dispatch import ACTIVATIONS
+from fastnn._core.engine import Plan
+
+PROT_NONE = 0
+
+
+class Guarded:
+    """Some pages between two that can't be touched; arrays are put flush against either."""
+
+    def __init__(self, pages: int) -> None:
+        self.memory = mmap.mmap(-1, (pages + 2) * mmap.PAGESIZE)
+        self.size = pages * mmap.PAGESIZE
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.mprotect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+        start = ctypes.addressof(ctypes.c_char.from_buffer(self.memory))
+        for page in (start, start + mmap.PAGESIZE + self.size):
+            if libc.mprotect(page, mmap.PAGESIZE, PROT_NONE):
+                raise OSError(ctypes.get_errno(), "mprotect failed")
+
+    def places(self, array: Array) -> Iterator[Array]:
+        """Yield copies of the array at the end and at the start of what can be touched."""
+        assert array.nbytes <= self.size
+        for first in (self.size - array.nbytes, 0):
+            inside = np.frombuffer(self.memory, np.uint8, array.nbytes, mmap.PAGESIZE + first)
+            copy = inside.view(array.dtype).reshape(array.shape) if array.size else array.copy()
+            copy[...] = array
+            yield copy
+
+
+def sweep_elementwise(isa: str, dtype: np.dtype[Any], inputs: Guarded, outputs: Guarded) -> None:
+    kernel = kernels(dtype, isa)
+    for n in range(3 * kernel.panel + 2):
+        z = np.linspace(-2, 2, n).astype(dtype)
+        for name in ELEMENTWISE:
+            expected = apply(isa, name, z)
+            for source, target in zip(inputs.places(z), outputs.places(np.zeros_like(z)), strict=True):
+                kernel.differentiate(ACTIVATIONS[name], source, target)
+                kernel.activate(ACTIVATIONS[name], source, target)
+                assert same_bits(target, expected)
+
+
+def sweep_rows(isa: str, dtype: np.dtype[Any], outputs: Guarded) -> None:
+    kernel = kernels(dtype, isa)
+    for n in sorted({*range(20), *kernel_sizes([isa]), 3 * kernel.panel + 1}):
+        for rows in (1, 2, kernel.lanes + 1, kernel.panel, 2 * kernel.panel + 1):
+            z = np.random.default_rng(n).standard_normal((rows, n)).astype(dtype)
+            for name in ROW_WISE:
+                expected = apply(isa, name, z)
+                for target in outputs.places(z):
+                    kernel.normalize(ACTIVATIONS[name], target)
+                    assert same_bits(target, expected)
+
+
+def sweep_dense(isa: str, dtype: np.dtype[Any], inputs: Guarded, outputs: Guarded) -> None:
+    parameters = Guarded(128)
+    batches = sorted(
+        {*kernel_sizes([isa], of=["tile_rows", "panel"]), 2, 3, 3 * kernels(dtype, isa).panel + 1}
+    )
+    for i, width in enumerate([*kernel_sizes([isa])[1:], 2, 3, 130]):
+        depth = (1, 2, 3, 7, 15, 16, 17, 33, 257)[i % 9]
+        rng = np.random.default_rng(i)
+        bias = rng.standard_normal(width).astype(dtype)
+        x = rng.standard_normal((max(batches), depth)).astype(dtype)
+        for weight in parameters.places(rng.standard_normal((width, depth)).astype(dtype)):
+            for name in ("identity", "relu", "tanh", *ROW_WISE):
+                check_plan(one_layer(isa, weight, bias, name), x, batches, inputs, outputs)
+
+
+def sweep_networks(isa: str, dtype: np.dtype[Any], inputs: Guarded, outputs: Guarded) -> None:
+    for widths in ((2, 3, 2), (24, 64, 64, 4), (300, 1), (7, 7, 7)):
+        net = Plan(random_layers(widths, ["tanh"] * (len(widths) - 1), dtype), dtype, isa)
+        x = np.random.default_rng(0).standard_normal((70, widths[0])).astype(dtype)
+        check_plan(net, x, [0, 1, 2, 3, 31, 70], inputs, outputs)
+
+
+def check_plan(net: Plan, x: Array, batches: list[int], inputs: Guarded, outputs: Guarded) -> None:
+    expected = net(x)
+    for rows in batches:
+        fresh = np.full((rows, net.n_outputs), np.nan, x.dtype)
+        for source, target in zip(inputs.places(x[:rows]), outputs.places(fresh), strict=True):
+            assert same_bits(net(source, target), expected[:rows])
+    for source, target in zip(inputs.places(x[0]), outputs.places(fresh[0]), strict=True):
+        assert same_bits(net(source), expected[0])
+        assert same_bits(net(source, target), expected[0])
+
+
+def sweep(isa: str, dtype: np.dtype[Any]) -> None:
+    inputs, outputs = Guarded(64), Guarded(64)
+    sweep_elementwise(isa, dtype, inputs, outputs)
+    sweep_rows(isa, dtype, outputs)
+    sweep_dense(isa, dtype, inputs, outputs)
+    sweep_networks(isa, dtype, inputs, outputs)
+
+
+def run_this_file(*arguments: str) -> Any:
+    command = [sys.executable, __file__, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="mprotect is POSIX's")
+class TestGuardPages:
+    @every_dtype
+    @every_isa
+    def test_nothing_outside_is_touched(self, isa: str, dtype: np.dtype[Any]) -> None:
+        done = run_this_file(isa, str(dtype))
+        assert done.returncode == 0, f"exit code {done.returncode}: {done.stderr}"
+        assert done.stdout == "swept\n"
+
+    @pytest.mark.parametrize("where", ["before", "after"])
+    def test_the_guards_bite(self, where: str) -> None:
+        assert run_this_file(where).returncode < 0
+
+
+def stray(where: str) -> None:
+    """Read one byte too far."""
+    guarded = Guarded(1)
+    offset = mmap.PAGESIZE - 1 if where == "before" else mmap.PAGESIZE + guarded.size
+    ctypes.string_at(ctypes.addressof(ctypes.c_char.from_buffer(guarded.memory)) + offset, 1)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 2:
+        stray(sys.argv[1])
+    else:
+        faulthandler.enable()
+        sweep(sys.argv[1], np.dtype(sys.argv[2]))
+        print("swept")

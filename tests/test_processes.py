@@ -1,0 +1,137 @@
+"""Contracts 4 and 5 over a process's life: forks, memory that doesn't grow, scratch that stays small."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+from support import LARGE_NETWORK, output_of
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+class TestFork:
+    def test_after_use(self) -> None:
+        code = """
+for _ in range(5):
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if same() else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert same()
+"""
+        assert output_of(LARGE_NETWORK + code) == ""
+
+    def test_nested(self) -> None:
+        code = """
+child = os.fork()
+if child == 0:
+    grandchild = os.fork()
+    if grandchild == 0:
+        os._exit(0 if same() else 1)
+    os._exit(0 if same() and os.waitpid(grandchild, 0)[1] == 0 else 1)
+assert os.waitpid(child, 0)[1] == 0
+assert same()
+"""
+        assert output_of(LARGE_NETWORK + code) == ""
+
+    def test_in_another_thread_than_the_one_that_computed(self) -> None:
+        code = """
+def work():
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if same() else 1)
+    statuses.append(os.waitpid(child, 0)[1])
+
+statuses = []
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+assert statuses == [0]
+"""
+        assert output_of(LARGE_NETWORK + code) == ""
+
+    def test_while_another_thread_computes(self) -> None:
+        code = """
+def work():
+    while not done.is_set():
+        assert same()
+
+done = threading.Event()
+thread = threading.Thread(target=work)
+thread.start()
+for _ in range(10):
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if same() else 1)
+    assert os.waitpid(child, 0)[1] == 0
+done.set()
+thread.join()
+"""
+        assert output_of(LARGE_NETWORK + code) == ""
+
+    def test_pool(self) -> None:
+        code = """
+import multiprocessing
+
+def first(i):
+    return net(x[i:], threads=2)[0].tobytes()
+
+with multiprocessing.get_context("fork").Pool(3) as pool:
+    assert pool.map(first, range(12)) == [row.tobytes() for row in y[:12]]
+"""
+        assert output_of(LARGE_NETWORK + code) == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="resource is POSIX's")
+def test_memory_does_not_grow() -> None:
+    code = """
+import resource
+small = fastnn.Network([fastnn.Dense([[0.4, -0.3], [-0.2, 0.5]], [0.1, -0.1], "softmax")], "float32")
+row, rows, wrong = np.ones(2, np.float32), [[1, 2]] * 20, np.ones((3, 5))
+
+def work(calls):
+    for _ in range(calls):
+        small(row), small(rows), fastnn.tanh(row), fastnn.softmax(rows, axis=0)
+        try:
+            small(wrong)
+        except ValueError:
+            pass
+    for _ in range(calls // 200):
+        net(x), net(x[:, ::-1], threads=2), fastnn.Network(net.layers, "float64")
+
+work(2000)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+work(20000)
+after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+assert after - before < (4 << (20 if sys.platform == "darwin" else 10)), (before, after)
+"""
+    assert output_of(LARGE_NETWORK + code) == ""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux's /proc/self/clear_refs")
+@pytest.mark.parametrize("layout", ["C", "F"])
+@pytest.mark.parametrize("widths", [(784, 128, 10), (512, 512, 512), (100_000, 4), (3, 20_000, 3)], ids=str)
+def test_scratch_is_bounded(widths: tuple[int, ...], layout: str) -> None:
+    code = """
+import sys
+from itertools import pairwise
+from pathlib import Path
+import numpy as np, fastnn
+
+def peak():
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(status["VmHWM"].split()[0])
+
+layout, *widths = sys.argv[1], *map(int, sys.argv[2:])
+net = fastnn.Network([fastnn.Dense(np.ones((m, n), np.float32)) for n, m in pairwise(widths)])
+rows = 10_000_000 // max(widths)
+x, out = np.ones((rows, widths[0]), np.float32, layout), np.ones((rows, widths[-1]), np.float32, layout)
+net(x[:3], out[:3], threads=1)
+Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+before = peak()
+net(x, out, threads=1)
+print(peak() - before)
+"""
+    used = int(output_of(code, layout, *map(str, widths)))
+    assert used <= 2048 + 128, f"{used} KiB of scratch"

@@ -1,0 +1,179 @@
+"""Threads: how many a call takes, and calls from many at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import LARGE_NETWORK, every_dtype, output_of, random_layers, run_python, same_bits
+
+import fastnn
+from fastnn import _build_info, threads
+from fastnn._core.dispatch import ACTIVATIONS
+
+NAMES = list(ACTIVATIONS)
+
+
+def network(
+    widths: tuple[int, ...], activations: tuple[str, ...], dtype: object = np.float32
+) -> fastnn.Network:
+    layers = random_layers(widths, activations, dtype)
+    return fastnn.Network([fastnn.Dense(w, b, NAMES[activation]) for w, b, activation in layers])
+
+
+class TestAtOnce:
+    @every_dtype
+    def test_eight_threads_share_networks(self, dtype: np.dtype[np.floating]) -> None:
+        nets = [
+            network((2, 3, 2), ("relu", "softmax"), dtype),
+            network((30, 64, 64, 4), ("tanh", "sigmoid", "log_softmax"), dtype),
+        ]
+        rng = np.random.default_rng(0)
+        batches = [
+            (net, rng.standard_normal((n, net.n_inputs)).astype(dtype)) for net in nets for n in (1, 9, 700)
+        ]
+        expected = [net(x, threads=1) for net, x in batches]
+
+        def work(seed: int) -> bool:
+            order = np.random.default_rng(seed)
+            return all(
+                same_bits(batches[i][0](batches[i][1], threads=threads), expected[i])
+                for i, threads in zip(order.integers(0, 6, 60), [None, 1, 2] * 20, strict=True)
+            )
+
+        with ThreadPoolExecutor(8) as pool:
+            assert all(pool.map(work, range(8)))
+
+    def test_the_interpreter_lock_is_released(self) -> None:
+        code = """
+done, started = threading.Event(), threading.Event()
+
+def compute():
+    started.set()
+    while not done.is_set():
+        net(x, threads=1)
+
+sys.setswitchinterval(1000)  # a thread gives the lock away only of its own accord
+thread = threading.Thread(target=compute)
+thread.start()
+started.wait()
+done.set()  # reached only if the other thread lets go while it computes
+thread.join()
+"""
+        assert output_of(LARGE_NETWORK + code) == ""
+
+
+@pytest.fixture
+def restored() -> Iterator[None]:
+    before = fastnn.get_num_threads()
+    yield
+    fastnn.set_num_threads(before)
+
+
+class TestNumber:
+    CODE = "import fastnn; from fastnn import threads; print(fastnn.get_num_threads(), threads.source())"
+
+    @pytest.mark.usefixtures("restored")
+    @pytest.mark.parametrize("n", [1, 2, 7, np.int8(3)])
+    def test_set(self, n: int) -> None:
+        fastnn.set_num_threads(n)
+        assert fastnn.get_num_threads() == n
+        net = network((300, 200), ("relu",))
+        x = np.random.default_rng(0).standard_normal((200, 300))
+        assert same_bits(net(x), net(x, threads=1))
+
+    @pytest.mark.parametrize("n", [0, -1, -(2**70)])
+    def test_set_to_too_few(self, n: int) -> None:
+        with pytest.raises(ValueError, match=f"^n is {n}, expected an integer from 1 up$"):
+            fastnn.set_num_threads(n)
+
+    @pytest.mark.parametrize("n", [1.5, "2", None, True, [1]])
+    def test_set_to_no_integer(self, n: object) -> None:
+        with pytest.raises(TypeError, match=f"^n is a {type(n).__name__}, expected an integer from 1 up$"):
+            fastnn.set_num_threads(n)
+
+    def test_a_wrong_number_changes_nothing(self) -> None:
+        before = fastnn.get_num_threads()
+        with pytest.raises(ValueError, match="n is 0"):
+            fastnn.set_num_threads(0)
+        assert fastnn.get_num_threads() == before
+
+    @pytest.mark.parametrize(("threads", "error"), [(0, ValueError), (-3, ValueError), (1.0, TypeError)])
+    def test_wrong_number_of_a_call(self, threads: object, error: type[Exception]) -> None:
+        for callee in (network((2, 2), ("relu",)), fastnn.Dense([[1.0, 2.0]])):
+            with pytest.raises(error, match=r"^threads is .*, expected an integer from 1 up$"):
+                callee([1.0, 2.0], threads=threads)
+
+    @pytest.mark.parametrize("n", ["1", "3", " 2 "])
+    def test_environment(self, n: str) -> None:
+        assert output_of(self.CODE, FASTNN_NUM_THREADS=n) == f"{int(n)} FASTNN_NUM_THREADS\n"
+
+    @pytest.mark.parametrize("n", ["0", "-1", "two", "1.5"])
+    def test_environment_that_is_no_number(self, n: str) -> None:
+        done = run_python("import fastnn", FASTNN_NUM_THREADS=n)
+        assert done.returncode == 1
+        last = done.stderr.strip().splitlines()[-1]
+        assert last == f"ImportError: FASTNN_NUM_THREADS is {n!r}, expected an integer from 1 up"
+
+    @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="affinity is Linux's")
+    def test_affinity(self) -> None:
+        code = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); "
+        assert output_of(code + self.CODE).startswith("1 ")
+        assert output_of(code + self.CODE, FASTNN_NUM_THREADS="2").startswith("2 ")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("max 100000", 8),
+        ("150000 100000", 2),
+        ("50000 100000", 1),
+        ("1600000 100000", 8),
+        ("nonsense", 8),
+        ("", 8),
+    ],
+)
+def test_quota_of_the_control_group(
+    text: str, expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cpu.max").write_text(text)
+    monkeypatch.delenv("FASTNN_NUM_THREADS", raising=False)
+    monkeypatch.setattr(threads, "_CGROUP_V2", tmp_path / "cpu.max")
+    monkeypatch.setattr(threads, "_processors", lambda: (8, "a test"))
+    assert threads._detect()[0] == expected
+
+
+@pytest.mark.skipif(
+    not (_build_info.OPENMP and sys.platform.startswith("linux")), reason="counts OpenMP's threads"
+)
+@pytest.mark.parametrize(
+    ("rows", "argument", "environment", "started"),
+    [
+        *[(5000, 3, {}, 2), (5000, 1, {}, 0), (4, None, {}, 0), (1, 3, {}, 0)],
+        *[(5000, None, {"FASTNN_NUM_THREADS": "1"}, 0), (5000, None, {"OMP_NUM_THREADS": "1"}, 0)],
+        (5000, None, {"OMP_NUM_THREADS": "3", "FASTNN_NUM_THREADS": "3"}, 2),
+    ],
+)
+def test_threads_that_a_call_starts(
+    rows: int, argument: int | None, environment: dict[str, str], started: int
+) -> None:
+    code = f"""
+from pathlib import Path
+import numpy as np, fastnn
+
+def count():
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(status["Threads"])
+
+net = fastnn.Network([fastnn.Dense(np.ones((200, 100)))])
+x = np.ones(({rows}, 100))
+before = count()
+net(x, threads={argument})
+print(count() - before)
+"""
+    assert output_of(code, **environment) == f"{started}\n"
