@@ -1,8 +1,9 @@
 # A dense layer over a block of rows: the product in register tiles, the activation while they are warm.
 #
-# Each output is a sum of chains: CHAIN multiply-adds in the order of k, from 0. The chains of SUM_BLOCK terms are
-# added up in order, and their sum is added to what stands, at first the bias. That order is all that the bits
-# depend on: the tile's shape, the panel's width and the number of rows only say which chains run side by side.
+# Each output is a sum of chains: CHAIN multiply-adds in the order of k, from 0. The chains of SUM_BLOCK terms
+# are added up in order, and their sum is added to what stands, at first the bias. That order is all that the
+# bits depend on: the tile's shape, the panel's width and the number of rows only say which chains run side by
+# side.
 
 cdef enum:
     # Of products of one sign, a chain of n is off by up to n/9 roundings in practice; 64 keep that below 8.
