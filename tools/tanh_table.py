@@ -1,11 +1,11 @@
 """Print the table of float32 tanh in src/fastnn/_core/kernels/constants.h.
 
-[1/16, 16) is cut into the halves of its binades. Column j belongs to the interval whose floats have j as their
-last three exponent bits and first mantissa bit. Row 0 holds a centre c, the others the coefficients of
+[1/16, 16) is cut into the halves of its binades. Column j belongs to the interval whose floats have j as
+their last three exponent bits and first mantissa bit. Row 0 holds a centre c, the others the coefficients of
 tanh(c + r), constant first. c lies near the middle, where tanh(c) is so close to a float that its rounding
-doesn't count (Gal, "Computing elementary functions: a new approach", 1986). The coefficients are least squares
-of the relative error at Chebyshev nodes; each is rounded before the later ones are fitted, so that they make up
-for it.
+doesn't count (Gal, "Computing elementary functions: a new approach", 1986). The coefficients are least
+squares of the relative error at Chebyshev nodes; each is rounded before the later ones are fitted, so that
+they make up for it.
 """
 
 import numpy as np
