@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -34,8 +35,8 @@ ONE_THREAD = dict.fromkeys(
     "1",
 )
 
-MIN_SECONDS = 0.4
-REPEATS = 7
+TURN_SECONDS = 0.01
+TURNS = 15
 SHADES = " .:-=+*#%@"
 
 
@@ -82,13 +83,11 @@ def digits() -> None:
     print(f"Handwritten digits: a trained 64-32-10 network and {len(labels)} images it has never seen\n")
     print(drawn(images[:6], classes[:6]), end="\n\n")
     print(f"{'':<12}{'accuracy':>9}{'examples/s':>14}")
-    speeds: dict[str, float] = {}
-    for name, predict in contenders.items():
+    best = best_seconds(list(contenders.values()))
+    for (name, predict), seconds in zip(contenders.items(), best, strict=True):
         accuracy = float(np.mean(np.argmax(predict(), axis=1) == labels))
-        speeds[name] = len(labels) / seconds_a_call(predict)
-        slower = speeds["fastnn"] / speeds[name]
-        note = "" if name == "fastnn" else f"   fastnn is {slower:,.1f} times as fast"
-        print(f"{name:<12}{accuracy:>9.1%}{speeds[name]:>14,.0f}{note}")
+        note = "" if name == "fastnn" else f"   fastnn is {seconds / best[0]:,.1f} times as fast"
+        print(f"{name:<12}{accuracy:>9.1%}{len(labels) / seconds:>14,.0f}{note}")
     print(f"\nOne thread each, fastnn with {fastnn.isa()}; `fastnn info` says more.")
 
 
@@ -107,18 +106,25 @@ def numpy_network(net: fastnn.Network, x: Array) -> Array:
     return probabilities
 
 
-def seconds_a_call(call: Callable[[], Any]) -> float:
-    """Return the time of a call: the best of REPEATS, which a busy machine disturbs least."""
+def best_seconds(calls: list[Callable[[], Any]]) -> list[float]:
+    """Return the shortest time of each call. They take turns, so that a busy machine disturbs all alike."""
+    counts = [calls_in(call, TURN_SECONDS) for call in calls]
+    best = [math.inf] * len(calls)
+    for _ in range(TURNS):
+        for i, (call, count) in enumerate(zip(calls, counts, strict=True)):
+            start = time.perf_counter()
+            for _ in range(count):
+                call()
+            best[i] = min(best[i], (time.perf_counter() - start) / count)
+    return best
+
+
+def calls_in(call: Callable[[], Any], seconds: float) -> int:
+    """Return how many calls take about that long, once warm."""
+    call()
     start = time.perf_counter()
     call()
-    count = max(1, int(MIN_SECONDS / REPEATS / (time.perf_counter() - start)))
-    times = []
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        for _ in range(count):
-            call()
-        times.append((time.perf_counter() - start) / count)
-    return min(times)
+    return max(1, int(seconds / (time.perf_counter() - start)))
 
 
 def drawn(images: Array, classes: Array) -> str:

@@ -33,7 +33,7 @@ cdef enum:
     BLOCK_BYTES = 1024 * 1024
     MAX_BLOCK_ROWS = 112
     # A buffer pair this small lives on the stack, for one example or few.
-    STACK_BYTES = 16 * 1024
+    STACK_BYTES = 64 * 1024
     # A network this narrow lets vectors span examples, if there are that many.
     NARROW_WIDTH = 16
     NARROW_BLOCK_ROWS = 2048
