@@ -4,7 +4,7 @@ A. Weights are packed once, as table.h says; inputs never are.
 B. A block of rows goes through all layers before the next one starts, between two buffers that fit in the
    second cache. Threads take blocks.
 C. Where every layer has few outputs, a vector spans examples instead: the roles of weights and inputs swap,
-   and columns of PANEL examples go through the same kernel.
+   and columns of examples go through the same kernel.
 D. What isn't laid out as the kernels read it is converted a chunk at a time, so memory stays bounded.
 """
 
@@ -14,7 +14,7 @@ from libc.stdint cimport uintptr_t
 from libc.stdlib cimport free, malloc
 
 from fastnn._core.dispatch cimport Kernels
-from fastnn._core.table cimport fastnn_dense, fastnn_kernels
+from fastnn._core.table cimport FASTNN_START_PANELS, fastnn_dense, fastnn_kernels
 
 import numpy as np
 
@@ -34,8 +34,11 @@ cdef enum:
     MAX_BLOCK_ROWS = 112
     # A buffer pair this small lives on the stack, for one example or few.
     STACK_BYTES = 64 * 1024
-    # A network this narrow lets vectors span examples, if there are that many.
+    # A network this narrow lets vectors span examples, if there are that many: MAX_COLUMNS at once, fewer if
+    # two buffers of them would outgrow the first cache.
     NARROW_WIDTH = 16
+    MAX_COLUMNS = 256
+    COLUMN_BYTES = 16 * 1024
     NARROW_BLOCK_ROWS = 2048
     CHUNK_BYTES = 1024 * 1024
 
@@ -89,7 +92,7 @@ cdef class Plan:
     cdef int typenum
     cdef bint narrow
     cdef double row_work
-    cdef Py_ssize_t itemsize, stride, block_rows, scratch_bytes
+    cdef Py_ssize_t itemsize, stride, columns, block_rows, scratch_bytes
     cdef readonly cnp.npy_intp n_inputs
     cdef readonly cnp.npy_intp n_outputs
     cdef readonly object dtype
@@ -137,18 +140,15 @@ cdef class Plan:
         jobs.rows.start = cnp.PyArray_DATA(start)
         jobs.rows.start_stride = 0
         jobs.rows.activation = activation
-        jobs.rows.columns = 0
+        jobs.rows.column_stride = 0
         jobs.columns = jobs.rows
         if n_outputs <= NARROW_WIDTH:
-            spread = np.ascontiguousarray(np.repeat(bias[:, np.newaxis], panel, axis=1))
+            spread = np.ascontiguousarray(np.repeat(bias[:, np.newaxis], FASTNN_START_PANELS * panel, axis=1))
             jobs.columns.x = cnp.PyArray_DATA(weight)
             jobs.columns.x_stride = n_inputs
             jobs.columns.rows = n_outputs
-            jobs.columns.width = panel
             jobs.columns.start = cnp.PyArray_DATA(spread)
-            jobs.columns.start_stride = panel
-            jobs.columns.out_stride = panel
-            jobs.columns.columns = 1
+            jobs.columns.start_stride = FASTNN_START_PANELS * panel
             self.keep.append((weight, spread))
         self.keep.append((panels, start))
         return 0
@@ -159,8 +159,10 @@ cdef class Plan:
         # An odd number of cache lines: rows 4096 bytes apart would compete for one set of the first cache.
         self.stride = ((widest + line - 1) // line | 1) * line
         if self.narrow:
+            self.columns = min(COLUMN_BYTES // (widest * self.itemsize), MAX_COLUMNS)
+            self.columns = max(self.columns // self.kernels.panel, 1) * self.kernels.panel
             self.block_rows = NARROW_BLOCK_ROWS
-            self.scratch_bytes = 2 * self.stride * max(self.kernels.panel, 1) * self.itemsize
+            self.scratch_bytes = 2 * self.stride * self.columns * self.itemsize
         else:
             self.block_rows = min(BLOCK_BYTES // (2 * self.stride * self.itemsize), MAX_BLOCK_ROWS)
             self.block_rows = max(self.block_rows // tile * tile, 1)
@@ -357,26 +359,30 @@ cdef class Plan:
     ) noexcept nogil:
         cdef Py_ssize_t panel = self.kernels.panel
         cdef char *here = scratch
-        cdef char *there = scratch + self.stride * panel * self.itemsize
+        cdef char *there = scratch + self.stride * self.columns * self.itemsize
         cdef Py_ssize_t first = 0
         cdef Py_ssize_t count
         cdef fastnn_dense job
         cdef int i
         while first < rows:
-            count = min(rows - first, panel)
+            count = min(rows - first, self.columns)
             self.kernels.to_columns(
-                x + first * x_stride * self.itemsize, x_stride, count, self.n_inputs, here
+                x + first * x_stride * self.itemsize, x_stride, count, self.n_inputs, here, self.columns
             )
             for i in range(self.n_layers):
                 job = self.jobs[i].columns
                 job.panels = here
+                job.column_stride = self.columns
+                job.width = (count + panel - 1) // panel * panel
                 job.out = there
+                job.out_stride = self.columns
                 self.kernels.dense(&job)
                 here, there = there, here
             self.kernels.from_columns(
-                here, count, self.n_outputs, out + first * out_stride * self.itemsize, out_stride
+                here, self.columns, count, self.n_outputs,
+                out + first * out_stride * self.itemsize, out_stride,
             )
-            first += panel
+            first += count
 
 
 cdef inline char *aligned(char *p) noexcept nogil:

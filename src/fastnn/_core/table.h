@@ -8,6 +8,8 @@
 
 #include <stddef.h>
 
+enum { FASTNN_START_PANELS = 4 };
+
 /* dispatch.pyx gives them their names. */
 typedef enum {
     IDENTITY,
@@ -24,8 +26,9 @@ typedef enum {
  * (depth, LANES) if no more than LANES columns are left. `start` is what each sum starts from (a bias): a row
  * of whole panels, `start_stride` apart for successive rows (0: the same for all).
  *
- * With `columns`, the lanes are the examples: x is the weight, a row of out is one output of PANEL examples,
- * and softmax runs down the columns. */
+ * With a `column_stride`, the lanes are the examples: x is the weight, `panels` holds the inputs in columns (see
+ * to_columns), a row of out is one output of `width` examples, whole panels, and softmax runs down the columns.
+ * A row of `start` is then FASTNN_START_PANELS panels of one bias, whatever the width. */
 typedef struct {
     const void *x;
     ptrdiff_t x_stride;
@@ -38,7 +41,7 @@ typedef struct {
     void *out;
     ptrdiff_t out_stride;
     int activation;
-    int columns;
+    ptrdiff_t column_stride;
 } fastnn_dense;
 
 typedef struct {
@@ -52,9 +55,12 @@ typedef struct {
     void (*differentiate)(int activation, const void *z, void *out, ptrdiff_t n);
     /* softmax or log-softmax of each row of z, in place */
     void (*normalize)(int activation, void *z, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t n);
-    /* columns[k, r] = rows[r, k] for PANEL lanes r, zero from `count` on; and back */
-    void (*to_columns)(const void *rows, ptrdiff_t stride, ptrdiff_t count, ptrdiff_t n, void *columns);
-    void (*from_columns)(const void *columns, ptrdiff_t count, ptrdiff_t n, void *rows, ptrdiff_t stride);
+    /* columns[k * width + r] = rows[r * stride + k] for k < n, zero for r from `count` to the next whole panel;
+     * and back */
+    void (*to_columns)(const void *rows, ptrdiff_t stride, ptrdiff_t count, ptrdiff_t n, void *columns,
+                       ptrdiff_t width);
+    void (*from_columns)(const void *columns, ptrdiff_t width, ptrdiff_t count, ptrdiff_t n, void *rows,
+                         ptrdiff_t stride);
 } fastnn_kernels;
 
 #endif

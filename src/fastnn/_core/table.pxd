@@ -7,6 +7,9 @@ cdef extern from "table.h" nogil:
         SOFTMAX
         LOG_SOFTMAX
 
+    enum:
+        FASTNN_START_PANELS
+
     ctypedef struct fastnn_dense:
         const void *x
         Py_ssize_t x_stride
@@ -19,7 +22,7 @@ cdef extern from "table.h" nogil:
         void *out
         Py_ssize_t out_stride
         int activation
-        int columns
+        Py_ssize_t column_stride
 
     ctypedef struct fastnn_kernels:
         int lanes
@@ -33,8 +36,10 @@ cdef extern from "table.h" nogil:
             int activation, void *z, Py_ssize_t stride, Py_ssize_t rows, Py_ssize_t n
         ) noexcept nogil
         void (*to_columns)(
-            const void *rows, Py_ssize_t stride, Py_ssize_t count, Py_ssize_t n, void *columns
+            const void *rows, Py_ssize_t stride, Py_ssize_t count, Py_ssize_t n,
+            void *columns, Py_ssize_t width
         ) noexcept nogil
         void (*from_columns)(
-            const void *columns, Py_ssize_t count, Py_ssize_t n, void *rows, Py_ssize_t stride
+            const void *columns, Py_ssize_t width, Py_ssize_t count, Py_ssize_t n,
+            void *rows, Py_ssize_t stride
         ) noexcept nogil

@@ -12,7 +12,7 @@ cdef enum:
     # A panel's block of 256 terms stays in the first cache while it serves tile after tile.
     SUM_BLOCK = 256
     # One row needs this many chains at once to hide the latency of a multiply-add.
-    STRIP_VECS = 8
+    STRIP_VECS = FASTNN_START_PANELS * TILE_VECS
 
 cdef real ZEROS[STRIP_VECS * LANES]
 
@@ -21,7 +21,8 @@ ctypedef struct tile_job:
     Py_ssize_t x_stride
     Py_ssize_t depth
     const real *panel
-    Py_ssize_t panel_stride
+    Py_ssize_t panel_step       # from one k to the next
+    Py_ssize_t panel_stride     # from one panel to the next
     const real *start
     Py_ssize_t start_stride
     real *out
@@ -58,7 +59,7 @@ cdef inline void tiles(int rows, int vecs, tile_job *job, Py_ssize_t count) noex
                     a = v_set1(job.x[i * job.x_stride + k])
                     for j in range(vecs):
                         sums[i][j] = v_muladd(a, b[j], sums[i][j])
-                panel += min(vecs, TILE_VECS) * LANES
+                panel += job.panel_step
                 k += 1
             if end > CHAIN:
                 for i in range(rows):
@@ -178,7 +179,7 @@ cdef void sum_block(
     cdef tile_job job
     job.x_stride = layer.x_stride
     job.depth = depth
-    job.panel_stride = PANEL * layer.depth
+    job.panel_stride = PANEL if layer.column_stride else PANEL * layer.depth
     job.start_stride = layer.start_stride if first == 0 else 0
     job.out_stride = layer.out_stride
     job.add = first != 0
@@ -186,9 +187,13 @@ cdef void sum_block(
     while column < layer.width:
         vecs = tile_width(layer.rows, layer.width - column)
         job.columns = min(layer.width - column, vecs * LANES)
-        job.panel = <const real *>layer.panels + column * layer.depth + first * min(vecs, TILE_VECS) * LANES
+        job.panel_step = layer.column_stride or min(vecs, TILE_VECS) * LANES
+        job.panel = <const real *>layer.panels + first * job.panel_step
+        job.panel += column if layer.column_stride else column * layer.depth
         job.x = <const real *>layer.x + first
-        job.start = <const real *>layer.start + column if first == 0 else ZEROS
+        job.start = ZEROS
+        if first == 0:
+            job.start = <const real *>layer.start + (0 if layer.column_stride else column)
         job.out = <real *>layer.out + column
         if taller:
             run_tiles(<int>rows + 1, vecs, &job, taller)
@@ -211,8 +216,8 @@ cdef void dense(const fastnn_dense *layer) noexcept nogil:
             break
     if not by_row:
         return
-    if layer.columns:
-        for j in range(TILE_VECS):
+    if layer.column_stride:
+        for j in range(layer.width // LANES):
             normalize_column(layer.activation, <real *>layer.out + j * LANES, layer.out_stride, layer.rows)
     else:
         normalize(layer.activation, <real *>layer.out, layer.out_stride, layer.rows, layer.width)

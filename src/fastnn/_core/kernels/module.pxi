@@ -4,7 +4,7 @@ from cpython.pycapsule cimport PyCapsule_New
 from libc.math cimport INFINITY
 
 from fastnn._core.table cimport IDENTITY, LOG_SOFTMAX, RELU, SIGMOID, SOFTMAX, TANH
-from fastnn._core.table cimport fastnn_dense, fastnn_kernels
+from fastnn._core.table cimport FASTNN_START_PANELS, fastnn_dense, fastnn_kernels
 
 include "simd.pxi"
 include "functions.pxi"
@@ -23,10 +23,10 @@ table.activate = <void (*)(int, const void *, void *, Py_ssize_t) noexcept nogil
 table.differentiate = <void (*)(int, const void *, void *, Py_ssize_t) noexcept nogil>differentiate
 table.normalize = <void (*)(int, void *, Py_ssize_t, Py_ssize_t, Py_ssize_t) noexcept nogil>normalize
 table.to_columns = (
-    <void (*)(const void *, Py_ssize_t, Py_ssize_t, Py_ssize_t, void *) noexcept nogil>to_columns
+    <void (*)(const void *, Py_ssize_t, Py_ssize_t, Py_ssize_t, void *, Py_ssize_t) noexcept nogil>to_columns
 )
 table.from_columns = (
-    <void (*)(const void *, Py_ssize_t, Py_ssize_t, void *, Py_ssize_t) noexcept nogil>from_columns
+    <void (*)(const void *, Py_ssize_t, Py_ssize_t, Py_ssize_t, void *, Py_ssize_t) noexcept nogil>from_columns
 )
 
 kernels = PyCapsule_New(&table, "fastnn.kernels", NULL)

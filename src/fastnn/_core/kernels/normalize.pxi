@@ -12,28 +12,33 @@ ctypedef struct exp_sum:
     vec remainder
 
 
-cdef inline void start_sum(exp_sum *sum) noexcept nogil:
-    sum.ones = sum.rest = sum.remainder = v_set1(0)
+cdef inline void start_sum(exp_sum *sum, vec d, vec e) noexcept nogil:
+    cdef mask is_max = v_eq(d, v_set1(0))
+    sum.ones = v_select(is_max, v_set1(1), v_set1(0))
+    sum.rest = v_select(is_max, v_set1(0), e)
+    sum.remainder = v_set1(0)
 
 
 cdef inline void add_exp(exp_sum *sum, vec d, vec e) noexcept nogil:
-    cdef mask is_max = v_eq(d, v_set1(0))
+    cdef exp_sum one
+    start_sum(&one, d, e)
+    add_sum(sum, &one)
+
+
+cdef inline void add_sum(exp_sum *sum, const exp_sum *other) noexcept nogil:
     cdef vec remainder
-    sum.ones = v_add(sum.ones, v_select(is_max, v_set1(1), v_set1(0)))
-    sum.rest = two_sum(sum.rest, v_select(is_max, v_set1(0), e), &remainder)
-    sum.remainder = v_add(sum.remainder, remainder)
+    sum.ones = v_add(sum.ones, other.ones)
+    sum.rest = two_sum(sum.rest, other.rest, &remainder)
+    sum.remainder = v_add(v_add(sum.remainder, other.remainder), remainder)
 
 
 cdef inline void join_sums(exp_sum *sums, Py_ssize_t count) noexcept nogil:
     # Into sums[0]; those from `count` on are zero, and left out.
     cdef Py_ssize_t half = VIRTUAL_LANES // 2
     cdef Py_ssize_t i
-    cdef vec remainder
     while half > 0:
         for i in range(min(count - half, half)):
-            sums[i].ones = v_add(sums[i].ones, sums[i + half].ones)
-            sums[i].rest = two_sum(sums[i].rest, sums[i + half].rest, &remainder)
-            sums[i].remainder = v_add(v_add(sums[i].remainder, sums[i + half].remainder), remainder)
+            add_sum(&sums[i], &sums[i + half])
         half = half // 2
 
 
@@ -82,8 +87,6 @@ cdef void normalize_row(int activation, real *z, Py_ssize_t n) noexcept nogil:
     cdef real rest[VIRTUAL_LANES]
     cdef real remainder[VIRTUAL_LANES]
     cdef Py_ssize_t j, left, i
-    for i in range(ROW_VECS):
-        start_sum(&sums[i])
     for i in range((n + LANES - 1) // LANES):
         j = i * LANES
         left = min(n - j, LANES)
@@ -91,8 +94,11 @@ cdef void normalize_row(int activation, real *z, Py_ssize_t n) noexcept nogil:
         e = exp_negative(d, lower, 0 if activation == SOFTMAX else SUM_SCALE)
         if activation == SOFTMAX:
             v_store_part(z + j, e, left)
-        add_exp(&sums[i % ROW_VECS], d, e)
-    for i in range(ROW_VECS):
+        if i < ROW_VECS:
+            start_sum(&sums[i], d, e)
+        else:
+            add_exp(&sums[i % ROW_VECS], d, e)
+    for i in range(min(ROW_VECS, (n + LANES - 1) // LANES)):
         v_store(ones + i * LANES, sums[i].ones)
         v_store(rest + i * LANES, sums[i].rest)
         v_store(remainder + i * LANES, sums[i].remainder)
@@ -121,14 +127,15 @@ cdef void normalize_column(int activation, real *z, Py_ssize_t stride, Py_ssize_
     cdef Py_ssize_t j
     for j in range(n):
         top = v_max(v_load(z + j * stride), top)
-    for j in range(min(n, VIRTUAL_LANES)):
-        start_sum(&sums[j])
     for j in range(n):
         d = difference(v_load(z + j * stride), top, &lower)
         e = exp_negative(d, lower, 0 if activation == SOFTMAX else SUM_SCALE)
         if activation == SOFTMAX:
             v_store(z + j * stride, e)
-        add_exp(&sums[j % VIRTUAL_LANES], d, e)
+        if j < VIRTUAL_LANES:
+            start_sum(&sums[j], d, e)
+        else:
+            add_exp(&sums[j % VIRTUAL_LANES], d, e)
     join_sums(sums, n)
     by = divisor(activation, &sums[0])
     for j in range(n):
@@ -155,8 +162,8 @@ cdef void normalize(
         return
     while i < rows:
         count = min(rows - i, PANEL)
-        to_columns(z + i * stride, stride, count, n, columns)
+        to_columns(z + i * stride, stride, count, n, columns, PANEL)
         for j in range(TILE_VECS):
             normalize_column(activation, columns + j * LANES, PANEL, n)
-        from_columns(columns, count, n, z + i * stride, stride)
+        from_columns(columns, PANEL, count, n, z + i * stride, stride)
         i += PANEL
