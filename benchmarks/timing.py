@@ -23,6 +23,15 @@ import fastnn
 
 Call = Callable[[], object]
 
+# OpenMP's, those of three BLAS, and XLA's, which JAX computes with.
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "PJRT_NPROC",
+)
+
 
 class Timing:
     """How long a call took.
@@ -41,6 +50,14 @@ class Timing:
         """Seconds a call, in the median of the rounds."""
         return statistics.median(self.seconds)
 
+    def microseconds(self) -> dict[str, float]:
+        """Return the microseconds a call: the median, and the spread."""
+        return {
+            "median": self.median * 1e6,
+            "min": min(self.seconds) * 1e6,
+            "max": max(self.seconds) * 1e6,
+        }
+
     def rates(self, rows: int) -> dict[str, float]:
         """Return the rows a second if a call does `rows`: the median, and the spread."""
         return {
@@ -58,7 +75,7 @@ class Timing:
         return statistics.median(b / a for a, b in zip(self.seconds, other.seconds, strict=True))
 
 
-def measure(calls: Mapping[str, Call], rounds: int, seconds: float) -> dict[str, Timing]:
+def measure(calls: Mapping[str, Call], rounds: int, seconds: float, rest: float = 0.0) -> dict[str, Timing]:
     """Time the calls in turns, round after round, so that what disturbs the machine disturbs them all.
 
     Parameters
@@ -69,6 +86,9 @@ def measure(calls: Mapping[str, Call], rounds: int, seconds: float) -> dict[str,
         How often each is timed.
     seconds : float
         About how long it is repeated in a round; a slower call runs once.
+    rest : float, default 0.0
+        How long to wait before each turn. The threads of the one before may spin for a while, on a processor
+        that the next one needs; they have to fall asleep. After the wait the call runs untimed first.
 
     Returns
     -------
@@ -79,6 +99,9 @@ def measure(calls: Mapping[str, Call], rounds: int, seconds: float) -> dict[str,
     with collector_off():
         for i in range(rounds):
             for name in list(calls)[:: 1 if i % 2 else -1]:  # who follows whom alternates too
+                if rest:
+                    time.sleep(rest)
+                    seconds_for(calls[name], max(1, repeats[name] // 4))
                 taken[name].append(seconds_for(calls[name], repeats[name]) / repeats[name])
     return {name: Timing(figures) for name, figures in taken.items()}
 
@@ -114,17 +137,37 @@ def collector_off() -> Iterator[None]:
 
 @contextlib.contextmanager
 def processors(threads: int) -> Iterator[str]:
-    """Give fastnn and NumPy's BLAS this many threads, and the process as many processors.
+    """Give fastnn, BLAS and what is loaded later this many threads, and the process as many processors.
 
     Yields what was done, in words; afterwards everything is as it was.
     """
     before = fastnn.get_num_threads()
     fastnn.set_num_threads(threads)
     try:
-        with threadpoolctl.threadpool_limits(threads), pinned(threads) as where:
+        with environment(threads), threadpoolctl.threadpool_limits(threads), pinned(threads) as where:
             yield f"{threads} thread{'s' if threads > 1 else ''}, {where}"
     finally:
         fastnn.set_num_threads(before)
+
+
+@contextlib.contextmanager
+def environment(threads: int) -> Iterator[None]:
+    """Tell libraries that are loaded later how many threads to take."""
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def available_processors() -> int:
+    """Return how many processors the process may run on."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 @contextlib.contextmanager

@@ -13,20 +13,25 @@ include "columns.pxi"
 include "normalize.pxi"
 include "dense.pxi"
 
+ctypedef void (*elementwise_kernel)(int, const void *, void *, Py_ssize_t) noexcept nogil
+ctypedef void (*normalize_kernel)(int, void *, Py_ssize_t, Py_ssize_t, Py_ssize_t) noexcept nogil
+ctypedef void (*to_columns_kernel)(
+    const void *, Py_ssize_t, Py_ssize_t, Py_ssize_t, void *, Py_ssize_t
+) noexcept nogil
+ctypedef void (*from_columns_kernel)(
+    const void *, Py_ssize_t, Py_ssize_t, Py_ssize_t, void *, Py_ssize_t
+) noexcept nogil
+
 cdef fastnn_kernels table
 table.lanes = LANES
 table.panel = PANEL
 table.tile_rows = TILE_ROWS
 table.fused = FUSED
 table.dense = dense
-table.activate = <void (*)(int, const void *, void *, Py_ssize_t) noexcept nogil>activate
-table.differentiate = <void (*)(int, const void *, void *, Py_ssize_t) noexcept nogil>differentiate
-table.normalize = <void (*)(int, void *, Py_ssize_t, Py_ssize_t, Py_ssize_t) noexcept nogil>normalize
-table.to_columns = (
-    <void (*)(const void *, Py_ssize_t, Py_ssize_t, Py_ssize_t, void *, Py_ssize_t) noexcept nogil>to_columns
-)
-table.from_columns = (
-    <void (*)(const void *, Py_ssize_t, Py_ssize_t, Py_ssize_t, void *, Py_ssize_t) noexcept nogil>from_columns
-)
+table.activate = <elementwise_kernel>activate
+table.differentiate = <elementwise_kernel>differentiate
+table.normalize = <normalize_kernel>normalize
+table.to_columns = <to_columns_kernel>to_columns
+table.from_columns = <from_columns_kernel>from_columns
 
 kernels = PyCapsule_New(&table, "fastnn.kernels", NULL)
