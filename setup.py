@@ -119,7 +119,7 @@ class BuildExt(build_ext):
         flags = list(MSVC_FLAGS if msvc else UNIX_FLAGS)
         if WARNINGS_ARE_ERRORS:
             flags += ["/WX"] if msvc else UNIX_WARNINGS
-        inline = "static __forceinline" if msvc else "inline __attribute__((always_inline))"
+        inline = "__forceinline" if msvc else "inline __attribute__((always_inline))"
         openmp = self.openmp_flags(msvc)
         isas = {isa.name: isa for isa in target_isas()}
         for extension in self.extensions:
