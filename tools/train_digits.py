@@ -2,8 +2,8 @@
 
 Usage: python tools/train_digits.py
 
-Every random choice is seeded and BLAS keeps to one thread, so that a second run on the same machine writes the
-same bytes.
+Every random choice is seeded and BLAS keeps to one thread, so that a second run on the same machine writes
+the same bytes.
 """
 
 import sys

@@ -311,7 +311,5 @@ def check_dtype(dtype: DTypeLike) -> np.dtype[Any]:
 
 
 def frozen(array: Array, dtype: np.dtype[Any]) -> Array:
-    """Return a read-only C-contiguous copy."""
-    copy = np.array(array, dtype=dtype, order="C", subok=False)
-    copy.setflags(write=False)
-    return copy
+    """Return a C-contiguous copy over bytes, which nothing can make writable."""
+    return np.ndarray(array.shape, dtype, buffer=np.asarray(array, dtype).tobytes())
