@@ -72,7 +72,7 @@ UNIX_WARNINGS = (
     "-Wno-cast-function-type",
     "-Wno-unknown-warning-option",
 )
-FORBIDDEN_FLAGS = ("-Ofast", "-ffast-math", "-funsafe-math-optimizations")
+FORBIDDEN_FLAGS = ("-Ofast", "-ffast-math", "-funsafe-math-optimizations", "-mdaz-ftz", "-ffp-model=fast")
 
 
 def target_machine() -> str:
@@ -96,6 +96,7 @@ def kernel_extension(isa: Isa, bits: int) -> Extension:
         include_dirs=[CORE, SIMD, f"{CORE}/kernels"],
         depends=[str(path) for folder in ("kernels", "simd") for path in Path(CORE, folder).iterdir()],
         define_macros=[(f"FASTNN_ISA_{isa.name.upper()}", None), ("FASTNN_REAL_BITS", str(bits))],
+        libraries=[] if sys.platform == "win32" else ["m"],
     )
 
 
@@ -104,7 +105,7 @@ def core_extension(name: str) -> Extension:
         f"fastnn._core.{name}",
         [f"{CORE}/{name}.pyx"],
         include_dirs=[CORE, SIMD, np.get_include()],
-        depends=[f"{CORE}/table.h", f"{SIMD}/cpu.h", f"{CORE}/openmp.h"],
+        depends=[f"{CORE}/table.h", f"{SIMD}/cpu.h", f"{SIMD}/fpmode.h", f"{CORE}/openmp.h"],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
     )
 
@@ -114,7 +115,9 @@ class BuildExt(build_ext):
 
     def build_extensions(self) -> None:
         for variable in ("CFLAGS", "CPPFLAGS", "LDFLAGS", "OPT"):
-            refuse_fast_math(variable, os.environ.get(variable, ""))
+            refuse_fast_math(variable, os.environ.get(variable, "").split())
+        for command in ("compiler_so", "linker_so"):
+            refuse_fast_math(f"the {command} command", getattr(self.compiler, command, None) or [])
         msvc = self.compiler.compiler_type == "msvc"
         flags = list(MSVC_FLAGS if msvc else UNIX_FLAGS)
         if WARNINGS_ARE_ERRORS:
@@ -177,8 +180,8 @@ class BuildExt(build_ext):
         (package / "_build_info.py").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def refuse_fast_math(variable: str, flags: str) -> None:
-    found = [flag for flag in FORBIDDEN_FLAGS if flag in flags.split()]
+def refuse_fast_math(variable: str, flags: list[str]) -> None:
+    found = [flag for flag in FORBIDDEN_FLAGS if flag in flags]
     if found:
         sys.exit(
             f"fastnn: {variable} has {' '.join(found)}, which would change the floating-point mode of the "

@@ -228,3 +228,25 @@ except OSError as error:
         path.chmod(0o604)
         network().save(path)
         assert path.stat().st_mode & 0o777 == 0o604
+
+
+@pytest.mark.parametrize("dtype", ["int64", "bool", "uint8"])
+def test_a_weight_of_another_kind(tmp_path: Path, dtype: str) -> None:
+    path = tmp_path / "net.safetensors"
+    description = {"schema": 1, "layers": [{"activation": "relu"}]}
+    tensors = {"0.weight": np.ones((2, 3), dtype)}
+    safetensors.numpy.save_file(tensors, path, {"format": "pt", "fastnn": json.dumps(description)})
+    with pytest.raises(fastnn.ModelFileError, match=f"0.weight has dtype {dtype}"):
+        fastnn.load(path)
+
+
+def test_more_outputs_than_the_file_could_hold(tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    header = {
+        "__metadata__": {"fastnn": json.dumps({"schema": 1, "layers": [{"activation": "relu"}]})},
+        "0.weight": {"dtype": "F32", "shape": [2**31, 0], "data_offsets": [0, 0]},
+    }
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text)
+    with pytest.raises(fastnn.ModelFileError, match="no more than fit"):
+        fastnn.load(path)

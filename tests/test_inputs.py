@@ -241,3 +241,11 @@ class TestRowWise:
         net = Network([Dense(np.eye(11), None, activation)])
         assert set(ROW_WISE) < set(ACTIVATIONS)
         assert same_bits(net(z), getattr(fastnn, activation)(z))
+
+
+@pytest.mark.parametrize("f", [fastnn.softmax, fastnn.log_softmax, fastnn.relu, fastnn.tanh])
+def test_out_that_overlaps_in_part(f: Any) -> None:
+    memory = np.random.default_rng(3).standard_normal(400)
+    expected = f(memory[1:89:2].copy())
+    f(memory[1:89:2], out=memory[5:49])
+    assert memory[5:49].tobytes() == expected.tobytes()

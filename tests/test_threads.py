@@ -177,3 +177,17 @@ net(x, threads={argument})
 print(count() - before)
 """
     assert output_of(code, **environment) == f"{started}\n"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_more_threads_than_can_be_started() -> None:
+    # OpenMP ends the process where a thread can't be started.
+    code = (
+        "import resource, numpy as np, fastnn\n"
+        "net = fastnn.Network([fastnn.Dense(np.ones((64, 64), np.float32))])\n"
+        "x = np.ones((100_000, 64), np.float32)\n"
+        "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (used + 2**29, used + 2**29))\n"
+        "print(net(x, threads=1024).sum())\n"
+    )
+    assert float(output_of(code)) == 64 * 64 * 100_000

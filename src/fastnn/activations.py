@@ -7,13 +7,14 @@ gives a scalar.
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import index
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from fastnn._core import dispatch
-from fastnn._core.checks import check_out, real_array
+from fastnn._core.checks import check_out, may_overlap, real_array
 
 Array = np.ndarray[Any, Any]
 
@@ -321,7 +322,7 @@ def _elementwise(
 
 def _may_run(source: Array, target: Array) -> bool:
     same = source.__array_interface__["data"][0] == target.__array_interface__["data"][0]
-    return same or not np.may_share_memory(source, target)
+    return (same and source.strides == target.strides) or not may_overlap(source, target)
 
 
 def _run_buffered(
@@ -349,6 +350,10 @@ def _normalize(name: str, z: ArrayLike, out: Array | None, axis: int) -> Array:
     source = real_array("z", z)
     if source.ndim == 0:
         raise ValueError("z is a scalar, expected at least one axis")
+    try:
+        axis = index(axis)
+    except TypeError:
+        raise TypeError(f"axis is a {type(axis).__name__}, expected an integer") from None
     if not -source.ndim <= axis < source.ndim:
         raise ValueError(f"axis is {axis}, but z has shape {source.shape}")
     dtype = _result_dtype(source)
@@ -357,6 +362,8 @@ def _normalize(name: str, z: ArrayLike, out: Array | None, axis: int) -> Array:
     else:
         check_out(out, source.shape, dtype)
         target = out
+    if not _may_run(source, target):
+        source = source.copy()
     if axis in (-1, source.ndim - 1) and target.flags.carray:
         np.copyto(target, source, casting="unsafe")
         rows = target

@@ -50,6 +50,8 @@ class Dense:
     def __init__(
         self, weight: ArrayLike, bias: ArrayLike | None = None, activation: str = "identity"
     ) -> None:
+        if hasattr(self, "_weight"):
+            raise RuntimeError("a layer is built once")
         w = real_array("weight", weight)
         if w.ndim != 2:
             raise ValueError(f"weight has shape {w.shape}, expected (n_outputs, n_inputs)")

@@ -65,7 +65,7 @@ class Network(Plan):
         wide = any(layer.dtype == np.float64 for layer in chain)
         wanted = check_dtype(dtype) if dtype is not None else np.dtype(np.float64 if wide else np.float32)
         chain = tuple(layer.astype(wanted) for layer in chain)
-        super().__init__([layer.plan_row() for layer in chain], wanted)
+        super().__init__([Dense.plan_row(layer) for layer in chain], wanted)
         self._layers = chain
 
     @property

@@ -31,6 +31,14 @@ def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         raise ValueError("out is read-only, expected an array that can be written")
 
 
+def may_overlap(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> bool:
+    """Return whether two arrays share an element, or might: the exact answer can be too hard."""
+    try:
+        return np.shares_memory(a, b, max_work=1000)  # type: ignore[arg-type]  # NumPy's stub knows 0 and -1
+    except np.exceptions.TooHardError:
+        return True
+
+
 def thread_count(name: str, value: Any) -> int:
     """Return `value` as a number of threads."""
     if isinstance(value, bool):

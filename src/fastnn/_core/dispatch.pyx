@@ -5,6 +5,7 @@ import os
 
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
+from libc.stdint cimport uint64_t
 
 from fastnn._core.table cimport IDENTITY, LOG_SOFTMAX, RELU, SIGMOID, SOFTMAX, TANH
 
@@ -17,6 +18,10 @@ cdef extern from "cpu.h":
     int cpu_has_avx2()
     int cpu_has_sse2()
     int cpu_has_neon()
+
+cdef extern from "fpmode.h" nogil:
+    uint64_t fp_mode_enter()
+    void fp_mode_leave(uint64_t caller)
 
 cnp.import_array()
 
@@ -81,27 +86,38 @@ cdef class Kernels:
         cdef Py_ssize_t n = cnp.PyArray_SIZE(z)
         cdef const void *source = cnp.PyArray_DATA(z)
         cdef void *target = cnp.PyArray_DATA(out)
+        cdef uint64_t mode
         if n < MIN_NOGIL_ELEMENTS:
+            mode = fp_mode_enter()
             self.table.activate(activation, source, target, n)
+            fp_mode_leave(mode)
         else:
             with nogil:
+                mode = fp_mode_enter()
                 self.table.activate(activation, source, target, n)
+                fp_mode_leave(mode)
 
     def differentiate(self, int activation, cnp.ndarray z, cnp.ndarray out):
         """out = activation'(z), elementwise."""
         cdef Py_ssize_t n = cnp.PyArray_SIZE(z)
         cdef const void *source = cnp.PyArray_DATA(z)
         cdef void *target = cnp.PyArray_DATA(out)
+        cdef uint64_t mode
         with nogil:
+            mode = fp_mode_enter()
             self.table.differentiate(activation, source, target, n)
+            fp_mode_leave(mode)
 
     def normalize(self, int activation, cnp.ndarray z):
         """Softmax or log-softmax over the last axis of z, in place."""
         cdef Py_ssize_t n = z.shape[z.ndim - 1]
         cdef Py_ssize_t rows = cnp.PyArray_SIZE(z) // n if n else 0
         cdef void *target = cnp.PyArray_DATA(z)
+        cdef uint64_t mode
         with nogil:
+            mode = fp_mode_enter()
             self.table.normalize(activation, target, n, rows, n)
+            fp_mode_leave(mode)
 
 
 def available_isas():

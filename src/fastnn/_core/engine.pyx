@@ -8,9 +8,10 @@ C. Where every layer has few outputs, a vector spans examples instead: the roles
 D. What isn't laid out as the kernels read it is converted a chunk at a time, so memory stays bounded.
 """
 
+cimport cython
 cimport numpy as cnp
 from cython.parallel cimport prange, threadid
-from libc.stdint cimport uintptr_t
+from libc.stdint cimport uint64_t, uintptr_t
 from libc.stdlib cimport free, malloc
 
 from fastnn._core.dispatch cimport Kernels
@@ -19,11 +20,16 @@ from fastnn._core.table cimport FASTNN_START_PANELS, fastnn_dense, fastnn_kernel
 import numpy as np
 
 from fastnn._core import dispatch
-from fastnn._core.checks import check_out, real_array, thread_count
+from fastnn._core.checks import check_out, may_overlap, real_array, thread_count
 
 cdef extern from "openmp.h" nogil:
     int openmp_max_threads()
-    int openmp_release_threads()
+    int openmp_processors()
+    void openmp_release_threads()
+
+cdef extern from "fpmode.h" nogil:
+    uint64_t fp_mode_enter()
+    void fp_mode_leave(uint64_t caller)
 
 cnp.import_array()
 
@@ -31,6 +37,8 @@ cdef enum:
     ALIGNMENT = 64
     # The activations of a block, in two buffers. More rows use each weight more often, fewer stay in cache.
     BLOCK_BYTES = 1024 * 1024
+    # Wider networks may take this much, to fill a tile's rows.
+    MAX_BLOCK_BYTES = 2 * BLOCK_BYTES
     MAX_BLOCK_ROWS = 112
     # A buffer pair this small lives on the stack, for one example or few.
     STACK_BYTES = 64 * 1024
@@ -71,6 +79,7 @@ def release_threads():
     openmp_release_threads()
 
 
+@cython.no_gc_clear  # the jobs point into what `keep` holds
 cdef class Plan:
     """Layers made ready to run with one instruction set.
 
@@ -102,6 +111,7 @@ cdef class Plan:
             raise RuntimeError("a network is built once")
         cdef Kernels kernels = dispatch.kernels(dtype, isa)
         cdef Py_ssize_t widest = 1
+        cdef Py_ssize_t hidden = 1
         cdef Py_ssize_t most_outputs = 0
         cdef int i
         self.dtype = kernels.dtype
@@ -117,13 +127,14 @@ cdef class Plan:
         for i, (weight, bias, activation) in enumerate(layers):
             self.add_layer(&self.jobs[i], weight, bias, activation)
             widest = max(widest, weight.shape[0], weight.shape[1])
+            hidden = max(hidden, weight.shape[1] if i else 1)
             most_outputs = max(most_outputs, <Py_ssize_t>weight.shape[0])
             self.row_work += weight.shape[0] * (weight.shape[1] + ACTIVATION_WORK)
         self.n_layers = len(layers)
         self.narrow = (
             most_outputs <= NARROW_WIDTH and 2 * widest * self.kernels.panel * self.itemsize <= BLOCK_BYTES
         )
-        self.size_blocks(widest)
+        self.size_blocks(widest if self.narrow else hidden)
 
     def __dealloc__(self):
         free(self.jobs)
@@ -154,8 +165,10 @@ cdef class Plan:
         return 0
 
     cdef void size_blocks(self, Py_ssize_t widest):
+        # widest: of what stands in the buffers.
         cdef Py_ssize_t line = ALIGNMENT // self.itemsize
         cdef Py_ssize_t tile = self.kernels.tile_rows
+        cdef Py_ssize_t row_bytes
         # An odd number of cache lines: rows 4096 bytes apart would compete for one set of the first cache.
         self.stride = ((widest + line - 1) // line | 1) * line
         if self.narrow:
@@ -164,8 +177,11 @@ cdef class Plan:
             self.block_rows = NARROW_BLOCK_ROWS
             self.scratch_bytes = 2 * self.stride * self.columns * self.itemsize
         else:
-            self.block_rows = min(BLOCK_BYTES // (2 * self.stride * self.itemsize), MAX_BLOCK_ROWS)
-            self.block_rows = max(self.block_rows // tile * tile, 1)
+            row_bytes = 2 * self.stride * self.itemsize
+            if row_bytes * tile <= BLOCK_BYTES:
+                self.block_rows = min(BLOCK_BYTES // row_bytes, MAX_BLOCK_ROWS) // tile * tile
+            else:
+                self.block_rows = max(min(MAX_BLOCK_BYTES // row_bytes, tile), 1)
             self.scratch_bytes = 2 * self.block_rows * self.stride * self.itemsize
 
     def __call__(self, x, out=None, threads=None):
@@ -195,7 +211,7 @@ cdef class Plan:
             out = np.empty(expected, self.dtype)
         else:
             check_out(out, expected, self.dtype)
-            if np.may_share_memory(x, out):
+            if may_overlap(x, out):
                 x = x.copy()
         self.run_arrays(np.atleast_2d(x), np.atleast_2d(out), threads)
         return out
@@ -210,10 +226,13 @@ cdef class Plan:
         cdef cnp.ndarray source, target
         if x_direct and out_direct:
             return self.run_direct(x, out, threads)
+        if threads == 0:
+            threads = self.worthwhile_threads(rows)
         for i in range(0, rows, step):
             source, target = x[i : i + step], out[i : i + step]
             if not x_direct:
-                source = np.array(source, dtype=self.dtype, order="C")
+                with np.errstate(all="ignore"):
+                    source = np.array(source, dtype=self.dtype, order="C")
             if not out_direct:
                 target = np.empty((source.shape[0], self.n_outputs), self.dtype)
             self.run_direct(source, target, threads)
@@ -266,10 +285,12 @@ cdef class Plan:
         cdef double work = self.row_work * rows
         cdef Py_ssize_t step, blocks, block
         cdef char *scratch
+        if rows == 0 or self.n_outputs == 0:
+            return 0
         if threads == 0:
-            threads = 1
-            if work >= MIN_PARALLEL_WORK:
-                threads = min(default_threads, openmp_max_threads())
+            threads = self.worthwhile_threads(rows)
+        # OpenMP ends the process where it can't start a thread; more than these wouldn't help anyway.
+        threads = min(threads, 2 * openmp_processors())
         step = self.block_rows
         if rows < step * threads:
             step = max((rows + threads - 1) // threads, 1)
@@ -294,13 +315,18 @@ cdef class Plan:
         free(scratch)
         return 0
 
+    cdef int worthwhile_threads(self, Py_ssize_t rows):
+        if self.row_work * rows < MIN_PARALLEL_WORK:
+            return 1
+        return min(default_threads, openmp_max_threads())
+
     cdef void run_one(self, const char *x, char *out, double work):
         cdef char scratch[STACK_BYTES + ALIGNMENT]
         if work < MIN_NOGIL_WORK:
-            self.run_rows(x, 0, 1, out, 0, aligned(scratch))
+            self.run_block(x, 0, 1, out, 0, 1, 0, aligned(scratch))
         else:
             with nogil:
-                self.run_rows(x, 0, 1, out, 0, aligned(scratch))
+                self.run_block(x, 0, 1, out, 0, 1, 0, aligned(scratch))
 
     cdef void run_block(
         self,
@@ -314,6 +340,7 @@ cdef class Plan:
         char *scratch,
     ) noexcept nogil:
         cdef Py_ssize_t first = block * step
+        cdef uint64_t mode = fp_mode_enter()
         rows = min(step, rows - first)
         x += first * x_stride * self.itemsize
         out += first * out_stride * self.itemsize
@@ -321,6 +348,7 @@ cdef class Plan:
             self.run_columns(x, x_stride, rows, out, out_stride, scratch)
         else:
             self.run_rows(x, x_stride, rows, out, out_stride, scratch)
+        fp_mode_leave(mode)
 
     cdef void run_rows(
         self,

@@ -6,20 +6,27 @@
 #include <omp.h>
 
 static int openmp_max_threads(void) { return omp_get_max_threads(); }
+static int openmp_processors(void) { return omp_get_num_procs(); }
 
-/* A forked child inherits the record of the parent's threads but not the threads, and would wait for them
- * forever; so the calling thread's are ended before a fork (OpenMP 5.0; libgomp has it since GCC 9). */
-static int openmp_release_threads(void)
+/* A child that GCC's libgomp forks inherits the record of the parent's threads but not the threads, and would
+ * wait for them forever; so the calling thread's are ended before a fork. LLVM's libomp sees to forks itself, and
+ * its children abort after such a pause. A build for libgomp may be loaded with libomp in its place, so which of
+ * the two is there is asked when it runs: only libomp has this symbol. */
+#if defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
+extern void __kmpc_fork_call(void) __attribute__((weak));
+
+static void openmp_release_threads(void)
 {
-#if _OPENMP >= 201811 || (defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 9)
-    return omp_pause_resource_all(omp_pause_hard);
-#else
-    return -1;
-#endif
+    if (!__kmpc_fork_call)
+        omp_pause_resource_all(omp_pause_hard);
 }
 #else
+static void openmp_release_threads(void) {}
+#endif
+#else
 static int openmp_max_threads(void) { return 1; }
-static int openmp_release_threads(void) { return 0; }
+static int openmp_processors(void) { return 1; }
+static void openmp_release_threads(void) {}
 #endif
 
 #endif

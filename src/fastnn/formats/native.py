@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -35,21 +36,36 @@ def write(path: str | os.PathLike[str], layers: Sequence[Dense]) -> None:
             tensors[f"{2 * i}.bias"] = layer.bias
     description = {"schema": SCHEMA, "layers": [{"activation": layer.activation} for layer in layers]}
     metadata = {"format": "pt", "fastnn": json.dumps(description)}
-    replace_file(Path(path), in_fixed_order(safetensors.numpy.save(tensors, metadata)))
+    replace_file(Path(os.fsdecode(path)), in_fixed_order(safetensors.numpy.save(tensors, metadata)))
 
 
 def read(path: str | os.PathLike[str]) -> list[Dense]:
     """Read layers from a file."""
     import safetensors
 
-    with open(path, "rb"):  # a missing or unreadable file is an OSError that names it
-        pass
+    path = os.fsdecode(path)
+    with open(path, "rb") as file:  # a missing file or a folder is an OSError that names it
+        size = os.fstat(file.fileno()).st_size
     try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (safetensors.SafetensorError, ValueError, TypeError, KeyError) as error:
+        with safetensors.safe_open(path, framework="numpy") as opened:
+            metadata = opened.metadata() or {}
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    except (
+        safetensors.SafetensorError,
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        MemoryError,
+    ) as error:
         raise ModelFileError(f"{path} is no sound safetensors file: {error}") from error
+    for name, tensor in tensors.items():
+        # Without elements, any length fits in a file.
+        if tensor.dtype.kind != "f" or max(tensor.shape, default=0) > size:
+            raise ModelFileError(
+                f"{path}: {name} has dtype {tensor.dtype} and shape {tensor.shape}, "
+                f"expected floating-point numbers, no more than fit in {size} bytes"
+            )
     activations = read_description(path, metadata.get("fastnn"))
     layers = []
     for i, activation in enumerate(activations):
@@ -73,8 +89,8 @@ def read_description(path: str | os.PathLike[str], text: str | None) -> list[str
         description: Any = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ModelFileError(f"{path}: 'fastnn' in the metadata is no JSON: {error}") from error
-    if not isinstance(description, dict) or description.get("schema") != SCHEMA:
-        found = description.get("schema") if isinstance(description, dict) else description
+    found = description.get("schema") if isinstance(description, dict) else description
+    if not isinstance(description, dict) or type(found) is not int or found != SCHEMA:
         raise ModelFileError(f"{path} has schema {found!r}, but this fastnn reads schema {SCHEMA}")
     layers = description.get("layers")
     if not isinstance(layers, list) or not layers:
@@ -99,24 +115,17 @@ def in_fixed_order(data: bytes) -> bytes:
 
 def replace_file(path: Path, data: bytes) -> None:
     """Put `data` under `path` in one step: at any moment the old file is there whole, or the new one."""
-    import tempfile
-
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    path = path.resolve()
+    temporary = path.parent / f".fastnn-{secrets.token_hex(8)}.tmp"
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(temporary, "xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, path.stat().st_mode if path.exists() else 0o666 & ~current_umask())
+        if path.exists():
+            os.chmod(temporary, path.stat().st_mode)
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
-            os.unlink(temporary)
+            temporary.unlink()
         raise
-
-
-def current_umask() -> int:
-    """Return the process's umask, which can only be read by setting it."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask

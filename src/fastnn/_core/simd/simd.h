@@ -12,8 +12,8 @@
  *   vec  v_set1(real x)                                x in every lane
  *   vec  v_add, v_sub, v_mul, v_div (vec a, vec b)
  *   vec  v_muladd(vec a, vec b, vec c)                 a b + c: rounded once where FUSED, else twice
- *   vec  v_fma(vec a, vec b, vec c)                    a b + c to the last bit even where not FUSED (there
- *                                                      slow, and not for huge or tiny float64)
+ *   vec  v_fma(vec a, vec b, vec c)                    a b + c from the exact product even where not FUSED:
+ *                                                      there slow, rounded once more, not for huge float64
  *   vec  v_max(vec a, vec b), v_min                    a > b ? a : b and a < b ? a : b (so b where unordered)
  *   vec  v_abs(vec a), v_copysign(vec magnitude, vec sign)
  *   mask v_lt(vec a, vec b), v_le, v_eq                false where unordered

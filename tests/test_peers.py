@@ -1,0 +1,84 @@
+"""The comparison with the peers runs with those that are installed, and a wrong one is reported."""
+
+import importlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+pytest.importorskip("threadpoolctl", reason="the benchmarks need the dependency group bench")
+
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+QUICK = ["--quick", "--net", "2-3-2", "--batch", "1"]
+
+
+@pytest.fixture
+def peers(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """benchmarks/peers.py, imported as if it were run."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    yield importlib.import_module("peers")
+    for name in ("timing", "reference", "contenders", "peers"):
+        del sys.modules[name]
+
+
+def test_it_runs_and_reports(tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    command = [sys.executable, str(BENCHMARKS / "peers.py"), *QUICK, "--json", str(path)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert run.stderr == "", "progress is for terminals"
+    assert "2-3-2" in run.stdout
+
+    report = json.loads(path.read_text(encoding="utf-8"))
+    present = set(report["machine"]["peers"])
+    assert "numpy" in present
+    assert not present & set(report["machine"]["left_out"])
+    assert {result["contender"] for result in report["results"]} == present | {"fastnn"}
+    (cell,) = report["cells"]
+    assert (cell["network"], cell["activations"], cell["batch"]) == ("2-3-2", ["relu", "softmax"], 1)
+    for times in cell["microseconds"].values():
+        assert 0 < times["min"] <= times["median"] <= times["max"]
+    assert set(cell["ratios"]) == present
+    best = cell["ratios"][cell["best_peer"]]
+    assert report["geometric_means"] == pytest.approx({"grid": best, "batch 1": best})
+
+
+@pytest.mark.parametrize("change", [lambda y: y * 1.001, lambda y: y * float("nan"), lambda y: y[:1]])
+def test_a_wrong_peer_fails(
+    peers: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], change: Any
+) -> None:
+    def prepare(layers: Any, x: Any, threads: int) -> Any:
+        return peers.contenders.prepare_numpy(layers, x, threads)._replace(array=change)
+
+    monkeypatch.setitem(peers.contenders.PEERS, "fake", peers.contenders.Peer(("numpy",), prepare))
+    assert peers.main([*QUICK, "--peers", "numpy", "fake"]) == 1
+    out = capsys.readouterr().out
+    assert "wrong: fake, 2-3-2, batch 1" in out
+    assert "wrong: numpy" not in out
+    assert "Geometric means: grid" in out, "the others are compared"
+
+
+def test_a_missing_peer_is_listed(
+    peers: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = peers.contenders.Peer(("no_such_module",), peers.contenders.prepare_numpy)
+    monkeypatch.setitem(peers.contenders.PEERS, "missing", missing)
+    assert peers.main([*QUICK, "--peers", "numpy", "missing"]) == 0
+    assert "Left out: missing, not installed" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        peers.main([*QUICK, "--peers", "missing"])
+    assert "missing not installed" in capsys.readouterr().err
+
+
+def test_more_threads_than_processors_are_refused(
+    peers: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    most = peers.timing.available_processors()
+    with pytest.raises(SystemExit):
+        peers.main([*QUICK, "--threads", str(most + 1)])
+    assert f"--threads is {most + 1}, expected 1 to {most}" in capsys.readouterr().err
