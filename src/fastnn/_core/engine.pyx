@@ -185,6 +185,30 @@ cdef class Plan:
             self.scratch_bytes = 2 * self.block_rows * self.stride * self.itemsize
 
     def __call__(self, x, out=None, threads=None):
+        """Return the output for one example or a batch.
+
+        Parameters
+        ----------
+        x : array_like, shape (n_inputs,) or (B, n_inputs)
+            Real numbers, of any dtype, in any layout.
+        out : ndarray, optional
+            Where to write the result: of its shape and the network's dtype. Where it overlaps x, x is copied.
+        threads : int, optional
+            How many threads, at most twice the processors; by default as many as are worth it, up to
+            `get_num_threads`.
+
+        Returns
+        -------
+        ndarray, shape (n_outputs,) or (B, n_outputs)
+            In the network's dtype; `out` if given.
+
+        Raises
+        ------
+        TypeError
+            If x holds no real numbers, `out` has another dtype, or threads is no integer.
+        ValueError
+            If x or `out` has another shape, `out` can't be written, or threads is below 1.
+        """
         cdef cnp.ndarray source, result
         cdef cnp.npy_intp shape[2]
         cdef int n_threads = 0 if threads is None else thread_count("threads", threads)
@@ -287,18 +311,19 @@ cdef class Plan:
         cdef char *scratch
         if rows == 0 or self.n_outputs == 0:
             return 0
+        if rows == 1 and 2 * self.stride * self.itemsize <= STACK_BYTES:
+            self.run_one(x, out, work)
+            return 0
         if threads == 0:
             threads = self.worthwhile_threads(rows)
-        # OpenMP ends the process where it can't start a thread; more than these wouldn't help anyway.
-        threads = min(threads, 2 * openmp_processors())
+        if threads > 1:
+            # OpenMP ends the process where it can't start a thread; more than these wouldn't help anyway.
+            threads = min(threads, 2 * openmp_processors())
         step = self.block_rows
         if rows < step * threads:
             step = max((rows + threads - 1) // threads, 1)
         blocks = (rows + step - 1) // step
         threads = <int>max(min(threads, blocks), 1)
-        if rows == 1 and 2 * self.stride * self.itemsize <= STACK_BYTES:
-            self.run_one(x, out, work)
-            return 0
         scratch = <char *>malloc(threads * self.scratch_bytes + ALIGNMENT)
         if scratch == NULL:
             raise MemoryError(f"no memory for {threads * self.scratch_bytes} bytes of scratch")
