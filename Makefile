@@ -1,4 +1,5 @@
-# Each target makes .venv itself: the interpreter is PYTHON (3.11 or newer), the compiler CC.
+# Each target makes .venv itself: the interpreter is PYTHON (3.11 or newer), the compiler CC. An existing .venv
+# keeps its interpreter: `make clean` first to change it.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -29,7 +30,7 @@ lint-compilers: $(VENV)/.lint
 	done
 
 bench: $(VENV)/.bench
-	$(BIN)/python benchmarks/reference.py --json benchmarks/results/reference.json
+	$(BIN)/python benchmarks/reference.py --threads 1 --json benchmarks/results/reference.json
 
 wheel: $(VENV)/.lint
 	$(BIN)/python -m build
@@ -46,6 +47,7 @@ $(BIN)/python:
 
 # An editable install, with the tests' requirements; again whenever a source that is compiled changes.
 $(INSTALLED): $(BIN)/python $(SOURCES)
+	@$(BIN)/python tools/check_machine.py
 	$(BIN)/python -m pip install -q --group test "setuptools>=77" "Cython>=3.1" "numpy>=2"
 	$(BIN)/python -m pip install -q --no-build-isolation --editable .
 	@touch $@

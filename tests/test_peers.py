@@ -14,6 +14,8 @@ import pytest
 pytest.importorskip("threadpoolctl", reason="the benchmarks need the dependency group bench")
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+if not BENCHMARKS.exists():
+    pytest.skip("the benchmarks aren't beside the tests", allow_module_level=True)
 QUICK = ["--quick", "--net", "2-3-2", "--batch", "1"]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 import fastnn
 from fastnn import _build_info, demo, threads
-from fastnn._core import dispatch
+from fastnn._core import dispatch, engine
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,7 +39,7 @@ def info() -> None:
         "available": ", ".join(fastnn.available_isas()),
         "built": ", ".join(_build_info.ISAS),
         "threads": f"{fastnn.get_num_threads()} ({threads.source()})",
-        "OpenMP": "yes" if _build_info.OPENMP else "no: this build uses one thread",
+        "OpenMP": openmp(),
         "compiler": _build_info.COMPILER,
         "flags": _build_info.FLAGS,
         f"flags of {fastnn.isa()}": _build_info.ISA_FLAGS[fastnn.isa()] or "none",
@@ -47,3 +47,10 @@ def info() -> None:
     width = max(map(len, rows))
     for name, value in rows.items():
         print(f"{name:<{width}}  {value}")
+
+
+def openmp() -> str:
+    """Return what OpenMP adds to the number of threads."""
+    if not _build_info.OPENMP:
+        return "no: this build uses one thread"
+    return f"yes, allows {engine.openmp_threads()} (OMP_NUM_THREADS, threadpoolctl)"

@@ -81,7 +81,8 @@ def digits() -> None:
     }
     classes = np.argmax(net(images), axis=1)
     print(f"Handwritten digits: a trained 64-32-10 network and {len(labels)} images it has never seen\n")
-    print(drawn(images[:6], classes[:6]), end="\n\n")
+    captions = [f"{answer} (is {label})" for answer, label in zip(classes[:4], labels[:4], strict=True)]
+    print(drawn(images[:4], captions), end="\n\n")
     print(f"{'':<12}{'accuracy':>9}{'examples/s':>14}")
     best = best_seconds(list(contenders.values()))
     for (name, predict), seconds in zip(contenders.items(), best, strict=True):
@@ -127,9 +128,9 @@ def calls_in(call: Callable[[], Any], seconds: float) -> int:
     return max(1, int(seconds / (time.perf_counter() - start)))
 
 
-def drawn(images: Array, classes: Array) -> str:
-    """Return 8 x 8 images side by side as text, the network's answers below."""
+def drawn(images: Array, captions: list[str]) -> str:
+    """Return 8 x 8 images side by side as text, captions below."""
     shades = (images.reshape(-1, 8, 8) * (len(SHADES) - 1) / 16).round().astype(int)
     lines = ["   ".join("".join(SHADES[s] * 2 for s in image[row]) for image in shades) for row in range(8)]
-    answers = "   ".join(f"{f'-> {answer}':^16}" for answer in classes)
-    return "\n".join(f"  {line}".rstrip() for line in [*lines, answers])
+    below = "   ".join(f"{caption:^16}" for caption in captions)
+    return "\n".join(f"  {line}".rstrip() for line in [*lines, below])

@@ -30,7 +30,8 @@ cdef inline vec sigmoid(vec z) noexcept nogil:
 
 cdef inline vec sigmoid_derivative(vec z) noexcept nogil:
     # s (1 - s) = e / (1 + e)^2, e = e^-|z|: without the cancellation in 1 - s.
-    cdef vec e = exp_negative(v_sub(v_set1(0), v_abs(z)), v_set1(0), 0)
+    cdef vec rest
+    cdef vec e = exp_negative(v_sub(v_set1(0), v_abs(z)), v_set1(0), 0, &rest)
     cdef vec d = v_add(v_set1(1), e)
     return v_div(e, v_mul(d, d))
 
@@ -72,7 +73,8 @@ cdef inline vec tanh(vec z) noexcept nogil:
 cdef inline vec tanh_derivative(vec z) noexcept nogil:
     # 1 - tanh^2 = 4 e / (1 + e)^2, e = e^-2|z|: without the cancellation.
     cdef vec y = v_abs(z)
-    cdef vec e = exp_negative(v_sub(v_set1(0), v_add(y, y)), v_set1(0), 0)
+    cdef vec rest
+    cdef vec e = exp_negative(v_sub(v_set1(0), v_add(y, y)), v_set1(0), 0, &rest)
     cdef vec d = v_add(v_set1(1), e)
     return v_div(v_mul(v_set1(4), e), v_mul(d, d))
 

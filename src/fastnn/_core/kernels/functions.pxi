@@ -39,11 +39,14 @@ cdef inline vec exp_reduced(vec x, vec lower, vec *exponent) noexcept nogil:
     return v_muladd(v_mul(r, r), polynomial(EXP_POLY, EXP_TERMS, r), r)
 
 
-cdef inline vec exp_negative(vec x, vec lower, int power) noexcept nogil:
-    # 2^power e^(x + lower) for x <= 0. The bound is first, so that a NaN in x passes.
+cdef inline vec exp_negative(vec x, vec lower, int power, vec *remainder) noexcept nogil:
+    # 2^power e^(x + lower) for x <= 0, and what its rounding left. The bound is first, so a NaN in x passes.
     cdef vec n
     cdef vec p = exp_reduced(v_max(v_set1(EXP_MIN), x), lower, &n)
-    return v_scale(v_add(v_set1(1), p), v_add(n, v_set1(power)))
+    cdef vec e = v_add(v_set1(1), p)
+    n = v_add(n, v_set1(power))
+    remainder[0] = v_scale(v_sub(p, v_sub(e, v_set1(1))), n)
+    return v_scale(e, n)
 
 
 cdef inline vec two_sum(vec a, vec b, vec *remainder) noexcept nogil:
@@ -62,10 +65,12 @@ cdef inline vec log(vec upper, vec lower) noexcept nogil:
     cdef mask above = v_lt(v_set1(SQRT_2), m)
     n = v_select(above, v_add(n, v_set1(1)), n)
     m = v_select(above, v_mul(m, v_set1(0.5)), m)
-    cdef vec f = v_add(v_sub(m, v_set1(1)), v_scale(lower, v_sub(v_set1(0), n)))
+    cdef vec f_lower
+    cdef vec f = two_sum(v_sub(m, v_set1(1)), v_scale(lower, v_sub(v_set1(0), n)), &f_lower)
     cdef vec half_square = v_mul(v_mul(f, f), v_set1(0.5))
     cdef vec s = v_div(f, v_add(f, v_set1(2)))
     cdef vec s2 = v_mul(s, s)
     cdef vec tail = v_mul(s2, polynomial(LOG_POLY, LOG_TERMS, s2))
     tail = v_muladd(s, v_add(half_square, tail), v_mul(n, v_set1(LN2_LO)))
-    return v_muladd(n, v_set1(LN2_HI), v_sub(f, v_sub(half_square, tail)))
+    f_lower = v_div(f_lower, v_add(f, v_set1(1)))
+    return v_muladd(n, v_set1(LN2_HI), v_sub(f, v_sub(v_sub(half_square, tail), f_lower)))

@@ -12,16 +12,16 @@ ctypedef struct exp_sum:
     vec remainder
 
 
-cdef inline void start_sum(exp_sum *sum, vec d, vec e) noexcept nogil:
+cdef inline void start_sum(exp_sum *sum, vec d, vec e, vec e_lower) noexcept nogil:
     cdef mask is_max = v_eq(d, v_set1(0))
     sum.ones = v_select(is_max, v_set1(1), v_set1(0))
     sum.rest = v_select(is_max, v_set1(0), e)
-    sum.remainder = v_set1(0)
+    sum.remainder = e_lower     # 0 where e is 1
 
 
-cdef inline void add_exp(exp_sum *sum, vec d, vec e) noexcept nogil:
+cdef inline void add_exp(exp_sum *sum, vec d, vec e, vec e_lower) noexcept nogil:
     cdef exp_sum one
-    start_sum(&one, d, e)
+    start_sum(&one, d, e, e_lower)
     add_sum(sum, &one)
 
 
@@ -80,7 +80,7 @@ cdef inline real largest(const real *z, Py_ssize_t n) noexcept nogil:
 
 cdef void normalize_row(int activation, real *z, Py_ssize_t n) noexcept nogil:
     cdef vec top = v_set1(largest(z, n))
-    cdef vec d, lower, e, by
+    cdef vec d, lower, e, e_lower, by
     cdef exp_sum sums[ROW_VECS]
     cdef exp_sum joined[VIRTUAL_LANES]
     cdef real ones[VIRTUAL_LANES]
@@ -91,13 +91,13 @@ cdef void normalize_row(int activation, real *z, Py_ssize_t n) noexcept nogil:
         j = i * LANES
         left = min(n - j, LANES)
         d = difference(v_load_part(z + j, left, v_set1(-INFINITY)), top, &lower)
-        e = exp_negative(d, lower, 0 if activation == SOFTMAX else SUM_SCALE)
+        e = exp_negative(d, lower, 0 if activation == SOFTMAX else SUM_SCALE, &e_lower)
         if activation == SOFTMAX:
             v_store_part(z + j, e, left)
         if i < ROW_VECS:
-            start_sum(&sums[i], d, e)
+            start_sum(&sums[i], d, e, e_lower)
         else:
-            add_exp(&sums[i % ROW_VECS], d, e)
+            add_exp(&sums[i % ROW_VECS], d, e, e_lower)
     for i in range(min(ROW_VECS, (n + LANES - 1) // LANES)):
         v_store(ones + i * LANES, sums[i].ones)
         v_store(rest + i * LANES, sums[i].rest)
@@ -122,20 +122,20 @@ cdef void normalize_row(int activation, real *z, Py_ssize_t n) noexcept nogil:
 cdef void normalize_column(int activation, real *z, Py_ssize_t stride, Py_ssize_t n) noexcept nogil:
     # LANES rows at once: element j of lane l is z[j * stride + l].
     cdef vec top = v_set1(-INFINITY)
-    cdef vec d, lower, e, by
+    cdef vec d, lower, e, e_lower, by
     cdef exp_sum sums[VIRTUAL_LANES]
     cdef Py_ssize_t j
     for j in range(n):
         top = v_max(v_load(z + j * stride), top)
     for j in range(n):
         d = difference(v_load(z + j * stride), top, &lower)
-        e = exp_negative(d, lower, 0 if activation == SOFTMAX else SUM_SCALE)
+        e = exp_negative(d, lower, 0 if activation == SOFTMAX else SUM_SCALE, &e_lower)
         if activation == SOFTMAX:
             v_store(z + j * stride, e)
         if j < VIRTUAL_LANES:
-            start_sum(&sums[j], d, e)
+            start_sum(&sums[j], d, e, e_lower)
         else:
-            add_exp(&sums[j % VIRTUAL_LANES], d, e)
+            add_exp(&sums[j % VIRTUAL_LANES], d, e, e_lower)
     join_sums(sums, n)
     by = divisor(activation, &sums[0])
     for j in range(n):
