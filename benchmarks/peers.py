@@ -41,9 +41,6 @@ QUICK_NETWORKS = NETWORKS[:3]
 # Relative to the float64 result or, in float32, to the largest of its row (`reference.FLOOR`).
 TOLERANCE = {"float64": 1e-9, "float32": 1e-5}
 
-# Seconds after which other pools' threads sleep; OpenBLAS's spin longest, for 2**26 cycles.
-REST = 0.05
-
 
 class Setup(NamedTuple):
     """What the options ask for."""
@@ -130,7 +127,7 @@ def is_wrong(deviation: reference.Deviation) -> bool:
 
 def measure_all(setup: Setup, found: list[reference.Deviation]) -> Iterator[Cell]:
     """Yield each cell of the table, print its line, and add to `found` how exact everyone was."""
-    plan, rest = setup.plan, REST if setup.threads > 1 else 0.0
+    plan = setup.plan
     for network, batch in plan.cells("peers"):
         prepared = prepare(network, batch, setup)
         deviations = list(compare(prepared, network, batch, setup.dtype))
@@ -141,7 +138,8 @@ def measure_all(setup: Setup, found: list[reference.Deviation]) -> Iterator[Cell
         if "fastnn" not in prepared or len(prepared) == 1:
             continue
         calls = {name: contender.call for name, contender in prepared.items()}
-        cell = Cell(network, batch, timing.measure(calls, plan.rounds, plan.seconds, rest))
+        timings = timing.measure(calls, plan.rounds, plan.seconds, rest=setup.threads > 1)
+        cell = Cell(network, batch, timings)
         tqdm.write(cell.line())
         yield cell
 
