@@ -43,7 +43,7 @@ EDGES: dict[str, list[tuple[Any, Any]]] = {
         (MOST, MOST),
     ],
     "relu": [
-        *[(0.0, 0.0), (-0.0, 0.0), (INF, INF), (-INF, 0.0), (NAN, NAN)],
+        *[(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, 0.0), (NAN, NAN)],
         *[(LEAST, LEAST), ("-" + LEAST, 0.0), (MOST, MOST), ("-" + MOST, 0.0)],
     ],
     "sigmoid": [

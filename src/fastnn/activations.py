@@ -50,7 +50,7 @@ def relu(z: ArrayLike, out: Array | None = None) -> Any:
     Returns
     -------
     ndarray or scalar
-        float32 for float32 and float16 input, else float64; `out` if given. NaN gives NaN, -0 gives +0.
+        float32 for float32 and float16 input, else float64; `out` if given. NaN gives NaN, -0 gives -0.
 
     Raises
     ------

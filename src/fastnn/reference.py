@@ -25,14 +25,14 @@ def identity(z: float) -> float:
 
 
 def relu(z: float) -> float:
-    """Rectified linear unit, max(0, z). NaN stays NaN, and -0.0 becomes 0.0.
+    """Rectified linear unit, max(0, z). NaN stays NaN, and -0.0 stays -0.0.
 
     Examples
     --------
     >>> relu(-2.5), relu(0.0), relu(3.1)
     (0.0, 0.0, 3.1)
     """
-    return 0.0 if z <= 0.0 else z
+    return 0.0 if z < 0.0 else z
 
 
 def sigmoid(z: float) -> float:

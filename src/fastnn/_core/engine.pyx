@@ -212,9 +212,14 @@ cdef class Plan:
         cdef cnp.ndarray source, result
         cdef cnp.npy_intp shape[2]
         cdef int n_threads = 0 if threads is None else thread_count("threads", threads)
-        if out is not None or not cnp.PyArray_CheckExact(x) or not self.is_direct(<cnp.ndarray>x):
+        if not cnp.PyArray_CheckExact(x) or not self.is_direct(<cnp.ndarray>x):
             return self.call_checked(real_array("x", x), out, n_threads)
         source = <cnp.ndarray>x
+        if out is not None:
+            if not cnp.PyArray_CheckExact(out) or not self.fits(<cnp.ndarray>out, source):
+                return self.call_checked(source, out, n_threads)
+            self.run_direct(source, <cnp.ndarray>out, n_threads)
+            return out
         shape[0] = cnp.PyArray_DIM(source, 0)
         shape[cnp.PyArray_NDIM(source) - 1] = self.n_outputs
         result = cnp.PyArray_EMPTY(cnp.PyArray_NDIM(source), shape, self.typenum, 0)
@@ -272,6 +277,22 @@ cdef class Plan:
             and cnp.PyArray_DIM(x, ndim - 1) == self.n_inputs
             and self.n_layers > 0
             and self.has_direct_rows(x)
+        )
+
+    cdef bint fits(self, cnp.ndarray out, cnp.ndarray x):
+        # Whether out can take the result for a direct x and needs no message.
+        cdef int last = cnp.PyArray_NDIM(x) - 1
+        cdef const char *x_end
+        cdef const char *out_end
+        cdef const char *x_start = memory_of(x, &x_end)
+        cdef const char *out_start = memory_of(out, &out_end)
+        return (
+            cnp.PyArray_NDIM(out) == last + 1
+            and cnp.PyArray_DIM(out, last) == self.n_outputs
+            and (last == 0 or cnp.PyArray_DIM(out, 0) == cnp.PyArray_DIM(x, 0))
+            and cnp.PyArray_ISWRITEABLE(out)
+            and self.has_direct_rows(out)
+            and (x_end <= out_start or out_end <= x_start)
         )
 
     cdef bint has_direct_rows(self, cnp.ndarray a):
@@ -436,6 +457,21 @@ cdef class Plan:
                 out + first * out_stride * self.itemsize, out_stride,
             )
             first += count
+
+
+cdef inline const char *memory_of(cnp.ndarray a, const char **end):
+    # From the first byte to behind the last; strides can be negative.
+    cdef const char *start = <const char *>cnp.PyArray_DATA(a)
+    cdef Py_ssize_t span
+    cdef int i
+    end[0] = start + cnp.PyArray_ITEMSIZE(a)
+    for i in range(cnp.PyArray_NDIM(a)):
+        span = (cnp.PyArray_DIM(a, i) - 1) * cnp.PyArray_STRIDE(a, i)
+        if span > 0:
+            end[0] += span
+        else:
+            start += span
+    return start
 
 
 cdef inline char *aligned(char *p) noexcept nogil:

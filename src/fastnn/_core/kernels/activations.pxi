@@ -2,8 +2,8 @@
 
 
 cdef inline vec relu(vec z) noexcept nogil:
-    # -0 becomes +0, NaN stays.
-    return v_select(v_le(z, v_set1(0)), v_set1(0), z)
+    # NaN stays, and so does -0, as in PyTorch and ONNX Runtime.
+    return v_max(v_set1(0), z)
 
 
 cdef inline vec relu_derivative(vec z) noexcept nogil:

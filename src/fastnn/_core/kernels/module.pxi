@@ -4,13 +4,14 @@ from cpython.pycapsule cimport PyCapsule_New
 from libc.math cimport INFINITY
 
 from fastnn._core.table cimport IDENTITY, LOG_SOFTMAX, RELU, SIGMOID, SOFTMAX, TANH
-from fastnn._core.table cimport FASTNN_START_PANELS, fastnn_dense, fastnn_kernels
+from fastnn._core.table cimport fastnn_dense, fastnn_kernels
 
 include "simd.pxi"
 include "functions.pxi"
 include "activations.pxi"
 include "columns.pxi"
 include "normalize.pxi"
+include "tiles.pxi"
 include "dense.pxi"
 
 ctypedef void (*elementwise_kernel)(int, const void *, void *, Py_ssize_t) noexcept nogil

@@ -16,6 +16,7 @@ cdef extern from "simd.h" nogil:
         VIRTUAL_LANES
         ROW_VECS
         EXPONENT_BIAS
+        LINE
     real ROUNDER
 
     vec v_load(const real *p)
@@ -41,3 +42,28 @@ cdef extern from "simd.h" nogil:
     vec v_lookup(const real *table, vec a)
     vec v_scale(vec a, vec n)
     vec v_scale_normal(vec a, vec n)
+    void v_prefetch(const real *p)
+    const real *v_pointer(const real *p)
+
+cdef extern from "tile.h" nogil:
+    ctypedef struct tile:
+        pass
+
+    enum:
+        GROUPS
+        STRIP_VECS
+        MOST_SUMS
+
+    void tile_rows(const real **x, int rows, const real *first, Py_ssize_t stride)
+    void tile_zero(tile *t, int rows, int vecs)
+    void tile_start(tile *t, int rows, int vecs, const real *start, Py_ssize_t stride)
+    void tile_multiply(
+        tile *t, int rows, int vecs, const real **x, Py_ssize_t x_stride, const real **panel,
+        Py_ssize_t panel_step, Py_ssize_t panel_stride, Py_ssize_t depth, const real **ahead
+    )
+    void tile_add(tile *t, int rows, int vecs, const tile *other)
+    void tile_add_stored(
+        tile *t, int rows, int vecs, const real *out, Py_ssize_t stride, Py_ssize_t columns
+    )
+    void tile_floor(tile *t, int rows, int vecs, vec least)
+    void tile_store(tile *t, int rows, int vecs, real *out, Py_ssize_t stride, Py_ssize_t columns)

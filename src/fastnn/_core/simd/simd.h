@@ -25,6 +25,9 @@
  *   vec  v_scale(vec a, vec n)                         a 2^n rounded once; n integral, |n| < 2 EXPONENT_BIAS
  *   vec  v_scale_normal(vec a, vec n)                  the same where neither 2^n nor the result leaves the
  *                                                      normal range
+ *   void v_prefetch(const real *p)                     begin to bring p's cache line near; p need not be valid
+ *   const real *v_pointer(const real *p)               p, and the compiler forgets how it was computed: else it
+ *                                                      keeps an offset for each row, more than it has registers
  */
 #ifndef FASTNN_SIMD_H
 #define FASTNN_SIMD_H
@@ -72,6 +75,20 @@ enum { MANTISSA_BITS = 52, EXPONENT_BIAS = 1023 };
 
 /* A sum over a row is 16 interleaved sums whatever LANES is, so its bits do not depend on LANES. */
 enum { VIRTUAL_LANES = 16, ROW_VECS = VIRTUAL_LANES / LANES, PANEL = TILE_VECS * LANES };
+
+enum { LINE = 64 / sizeof(real) };
+
+#if defined(_MSC_VER)
+FASTNN_INLINE void v_prefetch(const real *p) { (void)p; }
+FASTNN_INLINE const real *v_pointer(const real *p) { return p; }
+#else
+FASTNN_INLINE void v_prefetch(const real *p) { __builtin_prefetch(p, 0, 2); }
+FASTNN_INLINE const real *v_pointer(const real *p)
+{
+    __asm__("" : "+r"(p));
+    return p;
+}
+#endif
 
 #if !defined(FASTNN_HAS_LOOKUP)
 FASTNN_INLINE vec v_lookup(const real *table, vec a)
