@@ -59,7 +59,7 @@ cdef void sum_block(
 
 cdef void dense(const fastnn_dense *layer) noexcept nogil:
     cdef Py_ssize_t first = 0
-    cdef Py_ssize_t depth, j
+    cdef Py_ssize_t depth
     cdef bint by_row = layer.activation == SOFTMAX or layer.activation == LOG_SOFTMAX
     cdef int elementwise = IDENTITY if by_row else layer.activation
     if layer.rows == 0:
@@ -73,7 +73,8 @@ cdef void dense(const fastnn_dense *layer) noexcept nogil:
     if not by_row:
         return
     if layer.column_stride:
-        for j in range(layer.width // LANES):
-            normalize_column(layer.activation, <real *>layer.out + j * LANES, layer.out_stride, layer.rows)
+        normalize_columns(
+            layer.activation, <real *>layer.out, layer.out_stride, layer.rows, layer.width // LANES
+        )
     else:
         normalize(layer.activation, <real *>layer.out, layer.out_stride, layer.rows, layer.width)

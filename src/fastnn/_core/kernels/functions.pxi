@@ -44,7 +44,8 @@ cdef inline vec exp_negative(vec x, vec lower, int power, vec *remainder) noexce
     cdef vec n
     cdef vec p = exp_reduced(v_max(v_set1(EXP_MIN), x), lower, &n)
     cdef vec e = v_add(v_set1(1), p)
-    n = v_add(n, v_set1(power))
+    if power != 0:
+        n = v_add(n, v_set1(power))
     remainder[0] = v_scale(v_sub(p, v_sub(e, v_set1(1))), n)
     return v_scale(e, n)
 

@@ -2,55 +2,84 @@
 # row, as in the columns of a narrow network). Both do the same operations on each element.
 #
 # With d = z - max and e = e^d, softmax is e / sum(e) and log-softmax d - log(sum(e)). The sum is 16
-# interleaved sums, element j in sum j mod 16, joined by halves; each carries its rounding errors along, and
-# counts the maxima (e = 1) apart, so that near 0 log-softmax sees what little is left above 1. A NaN, a +inf
+# interleaved sums, element j in sum j mod 16, joined in pairs of neighbours, the pairs in pairs, and so on; each
+# carries its rounding errors along.
+# Log-softmax counts the maxima (e = 1) apart, so that near 0 it sees what little is left above 1. A NaN, a +inf
 # or a row of -inf makes some d NaN, and so the whole row.
+#
+# `activation` is a literal where the inlined functions are called.
 
 ctypedef struct exp_sum:
-    vec ones
-    vec rest                    # times 2^SUM_SCALE for log-softmax, as remainder
-    vec remainder
+    vec rest                    # times 2^SUM_SCALE for log-softmax
+    vec remainder               # what the roundings of `rest` and, for log-softmax, of its terms left
+    vec ones                    # log-softmax's maxima
 
 
-cdef inline void start_sum(exp_sum *sum, vec d, vec e, vec e_lower) noexcept nogil:
-    cdef mask is_max = v_eq(d, v_set1(0))
-    sum.ones = v_select(is_max, v_set1(1), v_set1(0))
-    sum.rest = v_select(is_max, v_set1(0), e)
-    sum.remainder = e_lower     # 0 where e is 1
+cdef inline void start_sum(int activation, exp_sum *sum, vec d, vec e, vec e_lower) noexcept nogil:
+    cdef mask is_max
+    if activation == SOFTMAX:
+        sum.rest = e
+        sum.remainder = v_set1(0)
+    else:
+        is_max = v_eq(d, v_set1(0))
+        sum.ones = v_select(is_max, v_set1(1), v_set1(0))
+        sum.rest = v_select(is_max, v_set1(0), e)
+        sum.remainder = e_lower     # 0 where e is 1
 
 
-cdef inline void add_exp(exp_sum *sum, vec d, vec e, vec e_lower) noexcept nogil:
-    cdef exp_sum one
-    start_sum(&one, d, e, e_lower)
-    add_sum(sum, &one)
-
-
-cdef inline void add_sum(exp_sum *sum, const exp_sum *other) noexcept nogil:
+cdef inline void add_sum(int activation, exp_sum *sum, const exp_sum *other) noexcept nogil:
     cdef vec remainder
-    sum.ones = v_add(sum.ones, other.ones)
     sum.rest = two_sum(sum.rest, other.rest, &remainder)
     sum.remainder = v_add(v_add(sum.remainder, other.remainder), remainder)
-
-
-cdef inline void join_sums(exp_sum *sums, Py_ssize_t count) noexcept nogil:
-    # Into sums[0]; those from `count` on are zero, and left out.
-    cdef Py_ssize_t half = VIRTUAL_LANES // 2
-    cdef Py_ssize_t i
-    while half > 0:
-        for i in range(min(count - half, half)):
-            add_sum(&sums[i], &sums[i + half])
-        half = half // 2
-
-
-cdef inline vec divisor(int activation, exp_sum *sum) noexcept nogil:
-    # What a row's e is divided by, or its d lessened by.
-    cdef vec upper, lower
     if activation == LOG_SOFTMAX:
-        sum.rest = v_scale(sum.rest, v_set1(-SUM_SCALE))
-        sum.remainder = v_scale(sum.remainder, v_set1(-SUM_SCALE))
-    upper = two_sum(sum.ones, sum.rest, &lower)
-    lower = v_add(lower, sum.remainder)
-    return v_add(upper, lower) if activation == SOFTMAX else log(upper, lower)
+        sum.ones = v_add(sum.ones, other.ones)
+
+
+cdef inline void add_exp(int activation, exp_sum *sum, vec d, vec e, vec e_lower) noexcept nogil:
+    cdef exp_sum one
+    start_sum(activation, &one, d, e, e_lower)
+    add_sum(activation, sum, &one)
+
+
+cdef inline void join_columns(int activation, exp_sum *sums, Py_ssize_t count) noexcept nogil:
+    # Into sums[0]; those from `count` on are zero, and left out.
+    cdef Py_ssize_t i
+    while count > 1:
+        for i in range(count // 2):
+            if i > 0:
+                sums[i] = sums[2 * i]
+            add_sum(activation, &sums[i], &sums[2 * i + 1])
+        if count % 2:
+            sums[count // 2] = sums[count - 1]
+        count = (count + 1) // 2
+
+
+cdef inline void join_lanes(int activation, exp_sum *sums) noexcept nogil:
+    # Into every lane of sums[0].
+    cdef exp_sum odd
+    cdef Py_ssize_t count = ROW_VECS
+    cdef Py_ssize_t lanes = 1
+    cdef Py_ssize_t i, other
+    while lanes < VIRTUAL_LANES:
+        for i in range((count + 1) // 2):
+            other = min(2 * i + 1, count - 1)
+            odd.rest = v_odd(sums[2 * i].rest, sums[other].rest)
+            odd.remainder = v_odd(sums[2 * i].remainder, sums[other].remainder)
+            sums[i].rest = v_even(sums[2 * i].rest, sums[other].rest)
+            sums[i].remainder = v_even(sums[2 * i].remainder, sums[other].remainder)
+            if activation == LOG_SOFTMAX:
+                odd.ones = v_odd(sums[2 * i].ones, sums[other].ones)
+                sums[i].ones = v_even(sums[2 * i].ones, sums[other].ones)
+            add_sum(activation, &sums[i], &odd)
+        count = (count + 1) // 2
+        lanes = 2 * lanes
+
+
+cdef inline vec log_of_sum(exp_sum *sum) noexcept nogil:
+    cdef vec lower
+    cdef vec rest = v_scale(sum.rest, v_set1(-SUM_SCALE))
+    cdef vec upper = two_sum(sum.ones, rest, &lower)
+    return log(upper, v_add(lower, v_scale(sum.remainder, v_set1(-SUM_SCALE))))
 
 
 cdef inline vec difference(vec z, vec top, vec *lower) noexcept nogil:
@@ -59,6 +88,16 @@ cdef inline vec difference(vec z, vec top, vec *lower) noexcept nogil:
     cdef vec d = two_sum(z, v_sub(v_set1(0), top), lower)
     lower[0] = v_select(v_lt(v_set1(EXP_MIN), d), lower[0], v_set1(0))
     return d
+
+
+cdef inline vec exp_of(int activation, vec d, vec lower, vec *e_lower) noexcept nogil:
+    return exp_negative(d, lower, 0 if activation == SOFTMAX else SUM_SCALE, e_lower)
+
+
+cdef inline vec quotient(vec e, vec by, vec reciprocal) noexcept nogil:
+    # e / by, rounded once but for what e_lower / by loses in turn.
+    cdef vec q = v_mul(e, reciprocal)
+    return v_muladd(v_muladd(v_sub(v_set1(0), q), by, e), reciprocal, q)
 
 
 cdef inline real largest(const real *z, Py_ssize_t n) noexcept nogil:
@@ -78,73 +117,104 @@ cdef inline real largest(const real *z, Py_ssize_t n) noexcept nogil:
     return lanes[0]
 
 
-cdef void normalize_row(int activation, real *z, Py_ssize_t n) noexcept nogil:
+cdef inline void normalize_row(int activation, real *z, Py_ssize_t n) noexcept nogil:
     cdef vec top = v_set1(largest(z, n))
-    cdef vec d, lower, e, e_lower, by
+    cdef vec d, lower, e, e_lower, by, reciprocal
     cdef exp_sum sums[ROW_VECS]
-    cdef exp_sum joined[VIRTUAL_LANES]
-    cdef real ones[VIRTUAL_LANES]
-    cdef real rest[VIRTUAL_LANES]
-    cdef real remainder[VIRTUAL_LANES]
+    cdef Py_ssize_t vecs = (n + LANES - 1) // LANES
     cdef Py_ssize_t j, left, i
-    for i in range((n + LANES - 1) // LANES):
+    for i in range(vecs):
         j = i * LANES
         left = min(n - j, LANES)
         d = difference(v_load_part(z + j, left, v_set1(-INFINITY)), top, &lower)
-        e = exp_negative(d, lower, 0 if activation == SOFTMAX else SUM_SCALE, &e_lower)
+        e = exp_of(activation, d, lower, &e_lower)
         if activation == SOFTMAX:
             v_store_part(z + j, e, left)
         if i < ROW_VECS:
-            start_sum(&sums[i], d, e, e_lower)
+            start_sum(activation, &sums[i], d, e, e_lower)
         else:
-            add_exp(&sums[i % ROW_VECS], d, e, e_lower)
-    for i in range(min(ROW_VECS, (n + LANES - 1) // LANES)):
-        v_store(ones + i * LANES, sums[i].ones)
-        v_store(rest + i * LANES, sums[i].rest)
-        v_store(remainder + i * LANES, sums[i].remainder)
-    for i in range(min(n, VIRTUAL_LANES)):
-        joined[i].ones = v_set1(ones[i])
-        joined[i].rest = v_set1(rest[i])
-        joined[i].remainder = v_set1(remainder[i])
-    join_sums(joined, n)
-    by = divisor(activation, &joined[0])
-    for i in range((n + LANES - 1) // LANES):
+            add_exp(activation, &sums[i % ROW_VECS], d, e, e_lower)
+    for i in range(vecs, ROW_VECS):
+        start_sum(activation, &sums[i], v_set1(-INFINITY), v_set1(0), v_set1(0))
+    join_lanes(activation, sums)
+    if activation == SOFTMAX:
+        by = v_add(sums[0].rest, sums[0].remainder)
+        reciprocal = v_div(v_set1(1), by)
+    else:
+        by = log_of_sum(&sums[0])
+    for i in range(vecs):
         j = i * LANES
         left = min(n - j, LANES)
         d = v_load_part(z + j, left, v_set1(0))
         if activation == SOFTMAX:
-            v_store_part(z + j, v_div(d, by), left)
+            d = quotient(d, by, reciprocal)
         else:
             d = difference(d, top, &lower)
-            v_store_part(z + j, v_sub(d, v_sub(by, lower)), left)
+            d = v_sub(d, v_sub(by, lower))
+        v_store_part(z + j, d, left)
 
 
-cdef void normalize_column(int activation, real *z, Py_ssize_t stride, Py_ssize_t n) noexcept nogil:
+cdef inline void normalize_column(int activation, real *z, Py_ssize_t stride, Py_ssize_t n) noexcept nogil:
     # LANES rows at once: element j of lane l is z[j * stride + l].
     cdef vec top = v_set1(-INFINITY)
-    cdef vec d, lower, e, e_lower, by
+    cdef vec d, lower, e, e_lower, by, reciprocal
     cdef exp_sum sums[VIRTUAL_LANES]
     cdef Py_ssize_t j
     for j in range(n):
         top = v_max(v_load(z + j * stride), top)
     for j in range(n):
         d = difference(v_load(z + j * stride), top, &lower)
-        e = exp_negative(d, lower, 0 if activation == SOFTMAX else SUM_SCALE, &e_lower)
+        e = exp_of(activation, d, lower, &e_lower)
         if activation == SOFTMAX:
             v_store(z + j * stride, e)
         if j < VIRTUAL_LANES:
-            start_sum(&sums[j], d, e, e_lower)
+            start_sum(activation, &sums[j], d, e, e_lower)
         else:
-            add_exp(&sums[j % VIRTUAL_LANES], d, e, e_lower)
-    join_sums(sums, n)
-    by = divisor(activation, &sums[0])
-    for j in range(n):
-        d = v_load(z + j * stride)
-        if activation == SOFTMAX:
-            v_store(z + j * stride, v_div(d, by))
-        else:
-            d = difference(d, top, &lower)
+            add_exp(activation, &sums[j % VIRTUAL_LANES], d, e, e_lower)
+    join_columns(activation, sums, min(n, VIRTUAL_LANES))
+    if activation == SOFTMAX:
+        by = v_add(sums[0].rest, sums[0].remainder)
+        reciprocal = v_div(v_set1(1), by)
+        for j in range(n):
+            v_store(z + j * stride, quotient(v_load(z + j * stride), by, reciprocal))
+    else:
+        by = log_of_sum(&sums[0])
+        for j in range(n):
+            d = difference(v_load(z + j * stride), top, &lower)
             v_store(z + j * stride, v_sub(d, v_sub(by, lower)))
+
+
+cdef inline void softmax_pair(real *z, real *other) noexcept nogil:
+    # normalize_column of two, where one e is 1 and the sum needs no remainder: the same bits for half the work.
+    cdef vec a = v_load(z)
+    cdef vec b = v_load(other)
+    cdef vec top = v_max(a, b)
+    cdef mask a_below = v_lt(a, b)
+    cdef vec d, lower, e, e_lower, by, reciprocal, most, least
+    d = two_sum(a, v_sub(v_set1(0), b), &lower)
+    lower = v_select(a_below, lower, v_sub(v_set1(0), lower))
+    d = v_sub(v_sub(top, top), v_abs(d))    # NaN where the top is infinite
+    lower = v_select(v_lt(v_set1(EXP_MIN), d), lower, v_set1(0))
+    e = exp_negative(d, lower, 0, &e_lower)
+    by = v_add(v_set1(1), e)
+    reciprocal = v_div(v_set1(1), by)
+    most = quotient(v_set1(1), by, reciprocal)
+    least = quotient(e, by, reciprocal)
+    v_store(z, v_select(a_below, least, most))
+    v_store(other, v_select(a_below, most, least))
+
+
+cdef void normalize_columns(
+    int activation, real *z, Py_ssize_t stride, Py_ssize_t n, Py_ssize_t vecs
+) noexcept nogil:
+    cdef Py_ssize_t j
+    for j in range(vecs):
+        if activation == SOFTMAX and n == 2:
+            softmax_pair(z + j * LANES, z + stride + j * LANES)
+        elif activation == SOFTMAX:
+            normalize_column(SOFTMAX, z + j * LANES, stride, n)
+        else:
+            normalize_column(LOG_SOFTMAX, z + j * LANES, stride, n)
 
 
 cdef void normalize(
@@ -153,17 +223,19 @@ cdef void normalize(
     # Short rows go through columns of PANEL rows: whole vectors instead of a tail each.
     cdef real columns[VIRTUAL_LANES * PANEL]
     cdef Py_ssize_t i = 0
-    cdef Py_ssize_t j, count
+    cdef Py_ssize_t count
     if n == 0:
         return
     if n > VIRTUAL_LANES or rows == 1:
         for i in range(rows):
-            normalize_row(activation, z + i * stride, n)
+            if activation == SOFTMAX:
+                normalize_row(SOFTMAX, z + i * stride, n)
+            else:
+                normalize_row(LOG_SOFTMAX, z + i * stride, n)
         return
     while i < rows:
         count = min(rows - i, PANEL)
         to_columns(z + i * stride, stride, count, n, columns, PANEL)
-        for j in range(TILE_VECS):
-            normalize_column(activation, columns + j * LANES, PANEL, n)
+        normalize_columns(activation, columns, PANEL, n, TILE_VECS)
         from_columns(columns, PANEL, count, n, z + i * stride, stride)
         i += PANEL

@@ -42,6 +42,10 @@ cdef extern from "simd.h" nogil:
     vec v_lookup(const real *table, vec a)
     vec v_scale(vec a, vec n)
     vec v_scale_normal(vec a, vec n)
+    vec v_even(vec a, vec b)
+    vec v_odd(vec a, vec b)
+    vec v_zip_low(vec a, vec b)
+    vec v_zip_high(vec a, vec b)
     void v_prefetch(const real *p)
     const real *v_pointer(const real *p)
 

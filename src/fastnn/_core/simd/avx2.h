@@ -69,3 +69,25 @@ FASTNN_INLINE vec v_lookup(const real *table, vec a)
     return _mm256_blendv_ps(low, high, FROM_BITS(_mm256_slli_epi32(index, 28)));
 }
 #endif
+
+/* Within halves first, then the middle two quarters change places (with 64-bit lanes, single lanes). */
+#define SWAP_QUARTERS(a) FROM_QUARTERS(_mm256_permute4x64_pd(TO_QUARTERS(a), 0xD8))
+#if FASTNN_REAL_BITS == 32
+#define TO_QUARTERS _mm256_castps_pd
+#define FROM_QUARTERS _mm256_castpd_ps
+FASTNN_INLINE vec v_even(vec a, vec b) { return SWAP_QUARTERS(_mm256_shuffle_ps(a, b, 0x88)); }
+FASTNN_INLINE vec v_odd(vec a, vec b) { return SWAP_QUARTERS(_mm256_shuffle_ps(a, b, 0xDD)); }
+#else
+#define TO_QUARTERS
+#define FROM_QUARTERS
+FASTNN_INLINE vec v_even(vec a, vec b) { return SWAP_QUARTERS(_mm256_unpacklo_pd(a, b)); }
+FASTNN_INLINE vec v_odd(vec a, vec b) { return SWAP_QUARTERS(_mm256_unpackhi_pd(a, b)); }
+#endif
+FASTNN_INLINE vec v_zip_low(vec a, vec b)
+{
+    return OP(permute2f128)(OP(unpacklo)(a, b), OP(unpackhi)(a, b), 0x20);
+}
+FASTNN_INLINE vec v_zip_high(vec a, vec b)
+{
+    return OP(permute2f128)(OP(unpacklo)(a, b), OP(unpackhi)(a, b), 0x31);
+}

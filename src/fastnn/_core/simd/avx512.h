@@ -50,6 +50,33 @@ FASTNN_INLINE vec v_select(mask m, vec yes, vec no) { return OP(mask_mov)(no, m,
 FASTNN_INLINE vec v_shift_up(vec n) { return FROM_BITS(BITS(slli)(TO_BITS(n), MANTISSA_BITS)); }
 FASTNN_INLINE vec v_exponent_bits(vec a) { return ROUND_BITS_TO_REAL(BITS(srli)(TO_BITS(a), MANTISSA_BITS)); }
 
+#if FASTNN_REAL_BITS == 32
+#define LANE_LIST(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p) \
+    _mm512_setr_epi32(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p)
+FASTNN_INLINE vec v_even(vec a, vec b)
+{
+    return OP(permutex2var)(a, LANE_LIST(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30), b);
+}
+FASTNN_INLINE vec v_odd(vec a, vec b)
+{
+    return OP(permutex2var)(a, LANE_LIST(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31), b);
+}
+FASTNN_INLINE vec v_zip_low(vec a, vec b)
+{
+    return OP(permutex2var)(a, LANE_LIST(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23), b);
+}
+FASTNN_INLINE vec v_zip_high(vec a, vec b)
+{
+    return OP(permutex2var)(a, LANE_LIST(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31), b);
+}
+#else
+#define LANE_LIST(a, b, c, d, e, f, g, h) _mm512_setr_epi64(a, b, c, d, e, f, g, h)
+FASTNN_INLINE vec v_even(vec a, vec b) { return OP(permutex2var)(a, LANE_LIST(0, 2, 4, 6, 8, 10, 12, 14), b); }
+FASTNN_INLINE vec v_odd(vec a, vec b) { return OP(permutex2var)(a, LANE_LIST(1, 3, 5, 7, 9, 11, 13, 15), b); }
+FASTNN_INLINE vec v_zip_low(vec a, vec b) { return OP(permutex2var)(a, LANE_LIST(0, 8, 1, 9, 2, 10, 3, 11), b); }
+FASTNN_INLINE vec v_zip_high(vec a, vec b) { return OP(permutex2var)(a, LANE_LIST(4, 12, 5, 13, 6, 14, 7, 15), b); }
+#endif
+
 #define FASTNN_HAS_SCALE
 FASTNN_INLINE vec v_scale(vec a, vec n) { return OP(scalef)(a, n); }
 FASTNN_INLINE vec v_scale_normal(vec a, vec n) { return OP(scalef)(a, n); }

@@ -65,6 +65,11 @@ FASTNN_INLINE vec v_copysign(vec magnitude, vec sign)
 FASTNN_INLINE vec v_shift_up(vec n) { return FROM_BITS(SHIFT_UP(TO_BITS(n), MANTISSA_BITS)); }
 FASTNN_INLINE vec v_exponent_bits(vec a) { return BITS_TO_REAL(SHIFT_DOWN(TO_BITS(a), MANTISSA_BITS)); }
 
+FASTNN_INLINE vec v_even(vec a, vec b) { return OP(uzp1)(a, b); }
+FASTNN_INLINE vec v_odd(vec a, vec b) { return OP(uzp2)(a, b); }
+FASTNN_INLINE vec v_zip_low(vec a, vec b) { return OP(zip1)(a, b); }
+FASTNN_INLINE vec v_zip_high(vec a, vec b) { return OP(zip2)(a, b); }
+
 #if FASTNN_REAL_BITS == 32
 #define FASTNN_HAS_LOOKUP
 /* The table is 64 bytes; index i becomes the bytes 4 i to 4 i + 3. */

@@ -34,6 +34,18 @@ FASTNN_INLINE mask v_lt(vec a, vec b) { return a < b; }
 FASTNN_INLINE mask v_le(vec a, vec b) { return a <= b; }
 FASTNN_INLINE mask v_eq(vec a, vec b) { return a == b; }
 FASTNN_INLINE vec v_select(mask m, vec yes, vec no) { return m ? yes : no; }
+FASTNN_INLINE vec v_even(vec a, vec b)
+{
+    (void)b;
+    return a;
+}
+FASTNN_INLINE vec v_odd(vec a, vec b)
+{
+    (void)a;
+    return b;
+}
+FASTNN_INLINE vec v_zip_low(vec a, vec b) { return v_even(a, b); }
+FASTNN_INLINE vec v_zip_high(vec a, vec b) { return v_odd(a, b); }
 FASTNN_INLINE real_bits bits_of(real a)
 {
     real_bits bits;

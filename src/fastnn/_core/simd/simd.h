@@ -25,6 +25,9 @@
  *   vec  v_scale(vec a, vec n)                         a 2^n rounded once; n integral, |n| < 2 EXPONENT_BIAS
  *   vec  v_scale_normal(vec a, vec n)                  the same where neither 2^n nor the result leaves the
  *                                                      normal range
+ *   vec  v_even(vec a, vec b), v_odd                   lanes 0, 2, 4, ... (1, 3, 5, ...) of a, then of b; with one
+ *                                                      lane a (b)
+ *   vec  v_zip_low(vec a, vec b), v_zip_high           a0 b0 a1 b1 ..., its first half and its second
  *   void v_prefetch(const real *p)                     begin to bring p's cache line near; p need not be valid
  *   const real *v_pointer(const real *p)               p, and the compiler forgets how it was computed: else it
  *                                                      keeps an offset for each row, more than it has registers

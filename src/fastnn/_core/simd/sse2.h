@@ -52,6 +52,15 @@ FASTNN_INLINE mask v_le(vec a, vec b) { return OP(cmple)(a, b); }
 FASTNN_INLINE mask v_eq(vec a, vec b) { return OP(cmpeq)(a, b); }
 FASTNN_INLINE vec v_select(mask m, vec yes, vec no) { return OP(or)(OP(and)(m, yes), OP(andnot)(m, no)); }
 FASTNN_INLINE vec v_shift_up(vec n) { return FROM_BITS(BITS(slli)(TO_BITS(n), MANTISSA_BITS)); }
+#if FASTNN_REAL_BITS == 32
+FASTNN_INLINE vec v_even(vec a, vec b) { return _mm_shuffle_ps(a, b, 0x88); }
+FASTNN_INLINE vec v_odd(vec a, vec b) { return _mm_shuffle_ps(a, b, 0xDD); }
+#else
+FASTNN_INLINE vec v_even(vec a, vec b) { return _mm_unpacklo_pd(a, b); }
+FASTNN_INLINE vec v_odd(vec a, vec b) { return _mm_unpackhi_pd(a, b); }
+#endif
+FASTNN_INLINE vec v_zip_low(vec a, vec b) { return OP(unpacklo)(a, b); }
+FASTNN_INLINE vec v_zip_high(vec a, vec b) { return OP(unpackhi)(a, b); }
 /* The field is put under the exponent of 2^MANTISSA_BITS. */
 FASTNN_INLINE vec v_exponent_bits(vec a)
 {
