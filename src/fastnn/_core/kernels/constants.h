@@ -6,13 +6,14 @@
 #include "simd.h"
 
 /* log(2) = LN2_HI + LN2_LO; LN2_HI has so few bits that its product with any exponent is exact.
- * Below EXP_MIN, exp times 2^SUM_SCALE rounds to 0. Below TANH_SPLIT, tanh is a polynomial; at TANH_MAX
+ * Below EXP_MIN, exp times 2^SUM_SCALE rounds to 0; from EXP_NORMAL on it is normal. Below TANH_SPLIT, tanh is a polynomial; at TANH_MAX
  * it has long rounded to 1. */
 #if FASTNN_REAL_BITS == 32
 #define LOG2_E 0x1.715476p0f
 #define LN2_HI 0x1.62e4p-1f
 #define LN2_LO 0x1.7f7d1cp-20f
 #define EXP_MIN -149.0f
+#define EXP_NORMAL -87.0f
 #define TANH_SPLIT 0x1p-4f
 #define TANH_MAX 15.5f
 /* relative error 2^-31 */
@@ -71,6 +72,7 @@ static const real TANH_TABLE[][16] = {
 #define LN2_HI 0x1.62e42fefa38p-1
 #define LN2_LO 0x1.ef35793c7673p-45
 #define EXP_MIN -791.0
+#define EXP_NORMAL -708.0
 #define TANH_SPLIT 0.625
 #define TANH_MAX 20.0
 /* relative error 2^-61 */

@@ -5,6 +5,7 @@ cdef extern from "constants.h" nogil:
     real LN2_HI
     real LN2_LO
     real EXP_MIN
+    real EXP_NORMAL
     real TANH_MAX
     real TANH_SPLIT
     real SQRT_2
@@ -29,25 +30,40 @@ cdef inline vec polynomial(const real *coefficients, int terms, vec x) noexcept 
     return value
 
 
-cdef inline vec exp_reduced(vec x, vec lower, vec *exponent) noexcept nogil:
-    # e^(x + lower) = 2^exponent (1 + p), 1 + p in about [0.707, 1.415], lower a remainder of x; returns p.
-    # Cody & Waite's reduction (1980): a multiple of log(2) is taken off in two parts, the first exactly.
+cdef inline vec exp_reduced(vec x, vec *exponent) noexcept nogil:
+    # e^x = 2^exponent e^r; returns r, within about log(2) / 2 of 0. Cody & Waite's reduction (1980): a multiple of
+    # log(2) is taken off in two parts, the first exactly.
     cdef vec n = v_sub(v_muladd(x, v_set1(LOG2_E), v_set1(ROUNDER)), v_set1(ROUNDER))
-    cdef vec r = v_muladd(n, v_set1(-LN2_HI), x)
-    r = v_add(v_muladd(n, v_set1(-LN2_LO), r), lower)
     exponent[0] = n
+    return v_negmuladd(n, v_set1(LN2_LO), v_negmuladd(n, v_set1(LN2_HI), x))
+
+
+cdef inline vec exp_less_1(vec r) noexcept nogil:
+    # of a reduced r
     return v_muladd(v_mul(r, r), polynomial(EXP_POLY, EXP_TERMS, r), r)
 
 
 cdef inline vec exp_negative(vec x, vec lower, int power, vec *remainder) noexcept nogil:
     # 2^power e^(x + lower) for x <= 0, and what its rounding left. The bound is first, so a NaN in x passes.
     cdef vec n
-    cdef vec p = exp_reduced(v_max(v_set1(EXP_MIN), x), lower, &n)
+    cdef vec r = exp_reduced(v_max(v_set1(EXP_MIN), x), &n)
+    cdef vec p = exp_less_1(v_add(r, lower))
     cdef vec e = v_add(v_set1(1), p)
     if power != 0:
         n = v_add(n, v_set1(power))
     remainder[0] = v_scale(v_sub(p, v_sub(e, v_set1(1))), n)
     return v_scale(e, n)
+
+
+cdef inline vec exp_normal(vec x, vec *remainder) noexcept nogil:
+    # e^x and what its rounding left, for EXP_NORMAL <= x <= 0 (or NaN): nothing leaves the normal range.
+    cdef vec shifted = v_muladd(x, v_set1(LOG2_E), v_set1(ROUNDER + EXPONENT_BIAS))
+    cdef vec n = v_sub(shifted, v_set1(ROUNDER + EXPONENT_BIAS))
+    cdef vec power = v_shift_up(shifted)
+    cdef vec p = exp_less_1(v_negmuladd(n, v_set1(LN2_LO), v_negmuladd(n, v_set1(LN2_HI), x)))
+    cdef vec e = v_muladd(power, p, power)
+    remainder[0] = v_muladd(power, p, v_sub(power, e))
+    return e
 
 
 cdef inline vec two_sum(vec a, vec b, vec *remainder) noexcept nogil:
@@ -56,6 +72,13 @@ cdef inline vec two_sum(vec a, vec b, vec *remainder) noexcept nogil:
     cdef vec b_part = v_sub(sum, a)
     remainder[0] = v_add(v_sub(a, v_sub(sum, b_part)), v_sub(b, b_part))
     return sum
+
+
+cdef inline vec two_difference(vec a, vec b, vec *remainder) noexcept nogil:
+    cdef vec difference = v_sub(a, b)
+    cdef vec b_part = v_sub(a, difference)
+    remainder[0] = v_sub(v_sub(a, v_add(difference, b_part)), v_sub(b, b_part))
+    return difference
 
 
 cdef inline vec log(vec upper, vec lower) noexcept nogil:

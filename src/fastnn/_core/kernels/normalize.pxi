@@ -85,7 +85,7 @@ cdef inline vec log_of_sum(exp_sum *sum) noexcept nogil:
 cdef inline vec difference(vec z, vec top, vec *lower) noexcept nogil:
     # z - top with its rounding error, which would be 64 ULP of e^(z - top) where that is about e^-100. Where
     # e^(z - top) is 0, the error is left out: it may be large, or NaN.
-    cdef vec d = two_sum(z, v_sub(v_set1(0), top), lower)
+    cdef vec d = two_difference(z, top, lower)
     lower[0] = v_select(v_lt(v_set1(EXP_MIN), d), lower[0], v_set1(0))
     return d
 
@@ -97,7 +97,7 @@ cdef inline vec exp_of(int activation, vec d, vec lower, vec *e_lower) noexcept 
 cdef inline vec quotient(vec e, vec by, vec reciprocal) noexcept nogil:
     # e / by, rounded once but for what e_lower / by loses in turn.
     cdef vec q = v_mul(e, reciprocal)
-    return v_muladd(v_muladd(v_sub(v_set1(0), q), by, e), reciprocal, q)
+    return v_muladd(v_negmuladd(q, by, e), reciprocal, q)
 
 
 cdef inline real largest(const real *z, Py_ssize_t n) noexcept nogil:
@@ -191,7 +191,7 @@ cdef inline void softmax_pair(real *z, real *other) noexcept nogil:
     cdef vec top = v_max(a, b)
     cdef mask a_below = v_lt(a, b)
     cdef vec d, lower, e, e_lower, by, reciprocal, most, least
-    d = two_sum(a, v_sub(v_set1(0), b), &lower)
+    d = two_difference(a, b, &lower)
     lower = v_select(a_below, lower, v_sub(v_set1(0), lower))
     d = v_sub(v_sub(top, top), v_abs(d))    # NaN where the top is infinite
     lower = v_select(v_lt(v_set1(EXP_MIN), d), lower, v_set1(0))

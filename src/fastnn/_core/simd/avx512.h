@@ -35,10 +35,12 @@ FASTNN_INLINE vec v_sub(vec a, vec b) { return OP(sub)(a, b); }
 FASTNN_INLINE vec v_mul(vec a, vec b) { return OP(mul)(a, b); }
 FASTNN_INLINE vec v_div(vec a, vec b) { return OP(div)(a, b); }
 FASTNN_INLINE vec v_muladd(vec a, vec b, vec c) { return OP(fmadd)(a, b, c); }
-FASTNN_INLINE vec v_fma(vec a, vec b, vec c) { return OP(fmadd)(a, b, c); }
+FASTNN_INLINE vec v_negmuladd(vec a, vec b, vec c) { return OP(fnmadd)(a, b, c); }
+FASTNN_INLINE vec v_residual(vec a, vec b, vec c) { return OP(fnmadd)(a, b, c); }
 FASTNN_INLINE vec v_max(vec a, vec b) { return OP(max)(a, b); }
 FASTNN_INLINE vec v_min(vec a, vec b) { return OP(min)(a, b); }
 FASTNN_INLINE vec v_abs(vec a) { return OP(abs)(a); }
+FASTNN_INLINE vec v_minus_abs(vec a) { return OP(or)(OP(set1)((real)-0.0), a); }
 FASTNN_INLINE vec v_copysign(vec magnitude, vec sign)
 {
     return OP(or)(OP(andnot)(OP(set1)((real)-0.0), magnitude), OP(and)(OP(set1)((real)-0.0), sign));
@@ -46,6 +48,7 @@ FASTNN_INLINE vec v_copysign(vec magnitude, vec sign)
 FASTNN_INLINE mask v_lt(vec a, vec b) { return CMP(a, b, _CMP_LT_OQ); }
 FASTNN_INLINE mask v_le(vec a, vec b) { return CMP(a, b, _CMP_LE_OQ); }
 FASTNN_INLINE mask v_eq(vec a, vec b) { return CMP(a, b, _CMP_EQ_OQ); }
+FASTNN_INLINE int v_any(mask m) { return m != 0; }
 FASTNN_INLINE vec v_select(mask m, vec yes, vec no) { return OP(mask_mov)(no, m, yes); }
 FASTNN_INLINE vec v_shift_up(vec n) { return FROM_BITS(BITS(slli)(TO_BITS(n), MANTISSA_BITS)); }
 FASTNN_INLINE vec v_exponent_bits(vec a) { return ROUND_BITS_TO_REAL(BITS(srli)(TO_BITS(a), MANTISSA_BITS)); }

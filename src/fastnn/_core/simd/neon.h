@@ -4,6 +4,7 @@
 #if FASTNN_REAL_BITS == 32
 typedef float32x4_t vec;
 typedef uint32x4_t mask;
+#define AS_U32(m) (m)
 #define OP(name) v##name##q_f32
 #define BITS(name) v##name##q_u32
 #define TO_BITS vreinterpretq_u32_f32
@@ -16,6 +17,7 @@ typedef uint32x4_t mask;
 #else
 typedef float64x2_t vec;
 typedef uint64x2_t mask;
+#define AS_U32 vreinterpretq_u32_u64
 #define OP(name) v##name##q_f64
 #define BITS(name) v##name##q_u64
 #define TO_BITS vreinterpretq_u64_f64
@@ -50,14 +52,17 @@ FASTNN_INLINE vec v_sub(vec a, vec b) { return OP(sub)(a, b); }
 FASTNN_INLINE vec v_mul(vec a, vec b) { return OP(mul)(a, b); }
 FASTNN_INLINE vec v_div(vec a, vec b) { return OP(div)(a, b); }
 FASTNN_INLINE vec v_muladd(vec a, vec b, vec c) { return OP(fma)(c, a, b); }
-FASTNN_INLINE vec v_fma(vec a, vec b, vec c) { return OP(fma)(c, a, b); }
+FASTNN_INLINE vec v_negmuladd(vec a, vec b, vec c) { return OP(fms)(c, a, b); }
+FASTNN_INLINE vec v_residual(vec a, vec b, vec c) { return OP(fms)(c, a, b); }
 FASTNN_INLINE vec v_select(mask m, vec yes, vec no) { return OP(bsl)(m, yes, no); }
 FASTNN_INLINE mask v_lt(vec a, vec b) { return OP(clt)(a, b); }
 FASTNN_INLINE mask v_le(vec a, vec b) { return OP(cle)(a, b); }
 FASTNN_INLINE mask v_eq(vec a, vec b) { return OP(ceq)(a, b); }
+FASTNN_INLINE int v_any(mask m) { return vmaxvq_u32(AS_U32(m)) != 0; }
 FASTNN_INLINE vec v_max(vec a, vec b) { return v_select(v_lt(b, a), a, b); }
 FASTNN_INLINE vec v_min(vec a, vec b) { return v_select(v_lt(a, b), a, b); }
 FASTNN_INLINE vec v_abs(vec a) { return OP(abs)(a); }
+FASTNN_INLINE vec v_minus_abs(vec a) { return OP(neg)(OP(abs)(a)); }
 FASTNN_INLINE vec v_copysign(vec magnitude, vec sign)
 {
     return v_select(SET1_BITS((real_bits)1 << (FASTNN_REAL_BITS - 1)), sign, magnitude);

@@ -25,14 +25,17 @@ FASTNN_INLINE vec v_sub(vec a, vec b) { return a - b; }
 FASTNN_INLINE vec v_mul(vec a, vec b) { return a * b; }
 FASTNN_INLINE vec v_div(vec a, vec b) { return a / b; }
 FASTNN_INLINE vec v_muladd(vec a, vec b, vec c) { return OP(fma)(a, b, c); }
-FASTNN_INLINE vec v_fma(vec a, vec b, vec c) { return OP(fma)(a, b, c); }
+FASTNN_INLINE vec v_negmuladd(vec a, vec b, vec c) { return OP(fma)(-a, b, c); }
+FASTNN_INLINE vec v_residual(vec a, vec b, vec c) { return OP(fma)(-a, b, c); }
 FASTNN_INLINE vec v_max(vec a, vec b) { return a > b ? a : b; }
 FASTNN_INLINE vec v_min(vec a, vec b) { return a < b ? a : b; }
 FASTNN_INLINE vec v_abs(vec a) { return OP(fabs)(a); }
+FASTNN_INLINE vec v_minus_abs(vec a) { return -OP(fabs)(a); }
 FASTNN_INLINE vec v_copysign(vec magnitude, vec sign) { return OP(copysign)(magnitude, sign); }
 FASTNN_INLINE mask v_lt(vec a, vec b) { return a < b; }
 FASTNN_INLINE mask v_le(vec a, vec b) { return a <= b; }
 FASTNN_INLINE mask v_eq(vec a, vec b) { return a == b; }
+FASTNN_INLINE int v_any(mask m) { return m; }
 FASTNN_INLINE vec v_select(mask m, vec yes, vec no) { return m ? yes : no; }
 FASTNN_INLINE vec v_even(vec a, vec b)
 {

@@ -12,11 +12,13 @@
  *   vec  v_set1(real x)                                x in every lane
  *   vec  v_add, v_sub, v_mul, v_div (vec a, vec b)
  *   vec  v_muladd(vec a, vec b, vec c)                 a b + c: rounded once where FUSED, else twice
- *   vec  v_fma(vec a, vec b, vec c)                    a b + c from the exact product even where not FUSED:
+ *   vec  v_negmuladd(vec a, vec b, vec c)              c - a b, likewise
+ *   vec  v_residual(vec a, vec b, vec c)               c - a b from the exact product even where not FUSED:
  *                                                      there slow, rounded once more, not for huge float64
  *   vec  v_max(vec a, vec b), v_min                    a > b ? a : b and a < b ? a : b (so b where unordered)
- *   vec  v_abs(vec a), v_copysign(vec magnitude, vec sign)
+ *   vec  v_abs(vec a), v_minus_abs(vec a), v_copysign(vec magnitude, vec sign)
  *   mask v_lt(vec a, vec b), v_le, v_eq                false where unordered
+ *   int  v_any(mask m)                                 whether some lane is true
  *   vec  v_select(mask m, vec yes, vec no)
  *   vec  v_shift_up(vec n)                             the low bits of n's pattern moved to the exponent's place
  *   vec  v_exponent_bits(vec a)                        a's exponent field as a real; a positive and normal

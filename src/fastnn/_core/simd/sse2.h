@@ -40,9 +40,11 @@ FASTNN_INLINE vec v_sub(vec a, vec b) { return OP(sub)(a, b); }
 FASTNN_INLINE vec v_mul(vec a, vec b) { return OP(mul)(a, b); }
 FASTNN_INLINE vec v_div(vec a, vec b) { return OP(div)(a, b); }
 FASTNN_INLINE vec v_muladd(vec a, vec b, vec c) { return v_add(v_mul(a, b), c); }
+FASTNN_INLINE vec v_negmuladd(vec a, vec b, vec c) { return v_sub(c, v_mul(a, b)); }
 FASTNN_INLINE vec v_max(vec a, vec b) { return OP(max)(a, b); }
 FASTNN_INLINE vec v_min(vec a, vec b) { return OP(min)(a, b); }
 FASTNN_INLINE vec v_abs(vec a) { return OP(andnot)(OP(set1)((real)-0.0), a); }
+FASTNN_INLINE vec v_minus_abs(vec a) { return OP(or)(OP(set1)((real)-0.0), a); }
 FASTNN_INLINE vec v_copysign(vec magnitude, vec sign)
 {
     return OP(or)(OP(andnot)(OP(set1)((real)-0.0), magnitude), OP(and)(OP(set1)((real)-0.0), sign));
@@ -50,6 +52,7 @@ FASTNN_INLINE vec v_copysign(vec magnitude, vec sign)
 FASTNN_INLINE mask v_lt(vec a, vec b) { return OP(cmplt)(a, b); }
 FASTNN_INLINE mask v_le(vec a, vec b) { return OP(cmple)(a, b); }
 FASTNN_INLINE mask v_eq(vec a, vec b) { return OP(cmpeq)(a, b); }
+FASTNN_INLINE int v_any(mask m) { return OP(movemask)(m) != 0; }
 FASTNN_INLINE vec v_select(mask m, vec yes, vec no) { return OP(or)(OP(and)(m, yes), OP(andnot)(m, no)); }
 FASTNN_INLINE vec v_shift_up(vec n) { return FROM_BITS(BITS(slli)(TO_BITS(n), MANTISSA_BITS)); }
 #if FASTNN_REAL_BITS == 32
@@ -70,11 +73,11 @@ FASTNN_INLINE vec v_exponent_bits(vec a)
 
 #if FASTNN_REAL_BITS == 32
 /* The product of two floats is exact in a double. */
-FASTNN_INLINE vec v_fma(vec a, vec b, vec c)
+FASTNN_INLINE vec v_residual(vec a, vec b, vec c)
 {
-    __m128d low = _mm_add_pd(_mm_mul_pd(_mm_cvtps_pd(a), _mm_cvtps_pd(b)), _mm_cvtps_pd(c));
+    __m128d low = _mm_sub_pd(_mm_cvtps_pd(c), _mm_mul_pd(_mm_cvtps_pd(a), _mm_cvtps_pd(b)));
     a = _mm_movehl_ps(a, a), b = _mm_movehl_ps(b, b), c = _mm_movehl_ps(c, c);
-    __m128d high = _mm_add_pd(_mm_mul_pd(_mm_cvtps_pd(a), _mm_cvtps_pd(b)), _mm_cvtps_pd(c));
+    __m128d high = _mm_sub_pd(_mm_cvtps_pd(c), _mm_mul_pd(_mm_cvtps_pd(a), _mm_cvtps_pd(b)));
     return _mm_movelh_ps(_mm_cvtpd_ps(low), _mm_cvtpd_ps(high));
 }
 #else
@@ -84,7 +87,7 @@ FASTNN_INLINE vec v_upper_half(vec a)
     vec scaled = v_mul(a, v_set1(134217729.0));
     return v_sub(scaled, v_sub(scaled, a));
 }
-FASTNN_INLINE vec v_fma(vec a, vec b, vec c)
+FASTNN_INLINE vec v_residual(vec a, vec b, vec c)
 {
     vec product = v_mul(a, b);
     vec a_upper = v_upper_half(a), a_lower = v_sub(a, a_upper);
@@ -92,6 +95,6 @@ FASTNN_INLINE vec v_fma(vec a, vec b, vec c)
     vec error = v_sub(v_mul(a_upper, b_upper), product);
     error = v_add(v_add(error, v_mul(a_upper, b_lower)), v_mul(a_lower, b_upper));
     error = v_add(error, v_mul(a_lower, b_lower));
-    return v_add(v_add(product, c), error);
+    return v_sub(v_sub(c, product), error);
 }
 #endif
