@@ -15,11 +15,11 @@ cdef enum:
 
 cdef inline int tile_width(Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
     # In vectors. Few rows take several whole panels at once.
-    if rows == 1 and columns >= STRIP_VECS * LANES:
+    if rows == 1 and columns >= STRIP_VECS * VECTOR_LANES:
         return STRIP_VECS
     if rows <= 3 and columns >= 2 * PANEL:
         return 2 * TILE_VECS
-    return TILE_VECS if columns > LANES else 1
+    return TILE_VECS if columns > VECTOR_LANES else 1
 
 
 cdef void sum_block(
@@ -41,8 +41,8 @@ cdef void sum_block(
     job.activation = activation
     while column < layer.width:
         vecs = tile_width(layer.rows, layer.width - column)
-        job.columns = min(layer.width - column, vecs * LANES)
-        job.panel_step = layer.column_stride or min(vecs, TILE_VECS) * LANES
+        job.columns = min(layer.width - column, vecs * VECTOR_LANES)
+        job.panel_step = layer.column_stride or min(vecs, TILE_VECS) * VECTOR_LANES
         job.panel = <const real *>layer.panels + first * job.panel_step
         job.panel += column if layer.column_stride else column * layer.depth
         job.x = <const real *>layer.x + first

@@ -24,7 +24,7 @@ ctypedef void (*from_columns_kernel)(
 ) noexcept nogil
 
 cdef fastnn_kernels table
-table.lanes = LANES
+table.lanes = VECTOR_LANES
 table.panel = PANEL
 table.tile_rows = TILE_ROWS
 table.fused = FUSED

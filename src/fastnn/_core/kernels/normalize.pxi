@@ -1,8 +1,8 @@
 # Softmax and log-softmax of z over a row of n, along the lanes (a row in memory) or across them (each lane a
 # row, as in the columns of a narrow network). Both do the same operations on each element.
 #
-# With d = z - max and e = e^d, softmax is e / sum(e) and log-softmax d - log(sum(e)). The sum is 16
-# interleaved sums, element j in sum j mod 16, joined in pairs of neighbours, the pairs in pairs, and so on; each
+# With d = z - max and e = e^d, softmax is e / sum(e) and log-softmax d - log(sum(e)). The sum is 32
+# interleaved sums, element j in sum j mod 32, joined in pairs of neighbours, the pairs in pairs, and so on; each
 # carries its rounding errors along.
 # Log-softmax counts the maxima (e = 1) apart, so that near 0 it sees what little is left above 1. A NaN, a +inf
 # or a row of -inf makes some d NaN, and so the whole row.
@@ -236,6 +236,6 @@ cdef void normalize(
     while i < rows:
         count = min(rows - i, PANEL)
         to_columns(z + i * stride, stride, count, n, columns, PANEL)
-        normalize_columns(activation, columns, PANEL, n, TILE_VECS)
+        normalize_columns(activation, columns, PANEL, n, PANEL // LANES)
         from_columns(columns, PANEL, count, n, z + i * stride, stride)
         i += PANEL

@@ -3,7 +3,7 @@
 # Each is a function of its own, and called through a table: GCC would merge them into one function that it can't
 # hold in its registers.
 
-cdef real ZEROS[STRIP_VECS * LANES]
+cdef real ZEROS[STRIP_VECS * VECTOR_LANES]
 
 ctypedef struct tile_job:
     const real *x
@@ -27,8 +27,8 @@ cdef inline void tiles(int rows, int vecs, tile_job *job, Py_ssize_t count) noex
     # rows and vecs are literals where this is called, so the loops unroll and the sums stay in registers.
     # (GCC unrolls in time for that only what stands in another loop: the one over the tiles.)
     cdef tile sums
-    cdef vec held_vecs[MOST_SUMS]
-    cdef real *held = <real *>held_vecs
+    cdef tile_memory held_sums
+    cdef real *held = <real *>&held_sums
     cdef const real *x[GROUPS]
     cdef const real *panel
     cdef const real *ahead = job.ahead
@@ -50,17 +50,17 @@ cdef inline void tiles(int rows, int vecs, tile_job *job, Py_ssize_t count) noex
                 min(CHAIN, job.depth - k), &ahead
             )
             if k > 0:
-                tile_add_stored(&sums, rows, vecs, held, vecs * LANES, vecs * LANES)
+                tile_add_stored(&sums, rows, vecs, held, vecs * VECTOR_LANES, vecs * VECTOR_LANES)
             k += CHAIN
             if k >= job.depth:
                 break
-            tile_store(&sums, rows, vecs, held, vecs * LANES, vecs * LANES)
+            tile_store(&sums, rows, vecs, held, vecs * VECTOR_LANES, vecs * VECTOR_LANES)
             start = ZEROS
             start_stride = 0
         if job.add:
             tile_add_stored(&sums, rows, vecs, job.out, job.out_stride, job.columns)
         if job.activation == RELU:
-            tile_floor(&sums, rows, vecs, v_set1(0))
+            tile_floor(&sums, rows, vecs, 0)
         tile_store(&sums, rows, vecs, job.out, job.out_stride, job.columns)
         if job.activation != RELU and job.activation != IDENTITY:
             for i in range(rows):

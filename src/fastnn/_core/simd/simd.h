@@ -78,8 +78,7 @@ enum { MANTISSA_BITS = 52, EXPONENT_BIAS = 1023 };
 #error "no instruction set chosen: define FASTNN_ISA_<NAME>"
 #endif
 
-/* A sum over a row is 16 interleaved sums whatever LANES is, so its bits do not depend on LANES. */
-enum { VIRTUAL_LANES = 16, ROW_VECS = VIRTUAL_LANES / LANES, PANEL = TILE_VECS * LANES };
+enum { PANEL = TILE_VECS * LANES };
 
 enum { LINE = 64 / sizeof(real) };
 

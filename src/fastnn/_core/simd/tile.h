@@ -23,8 +23,10 @@
 enum { GROUP = 3, GROUPS = (TILE_ROWS + GROUP - 1) / GROUP };
 /* One row needs this many sums at once to hide the latency of a multiply-add. */
 enum { STRIP_VECS = FASTNN_START_PANELS * TILE_VECS };
-/* Three rows by two panels are six panels' worth of sums. */
-enum { MOST_SUMS = (TILE_ROWS > 6 ? TILE_ROWS : 6) * TILE_VECS };
+/* For a tile's sums. Three rows by two panels are six panels' worth of sums. */
+typedef struct {
+    vec at[(TILE_ROWS > 6 ? TILE_ROWS : 6) * TILE_VECS];
+} tile_memory;
 #define EACH_GROUP UNROLLED for (int g = 0; g * GROUP < rows; g++)
 
 typedef struct {
@@ -41,9 +43,9 @@ FASTNN_INLINE void tile_add(tile *t, int rows, int vecs, const tile *other)
     EACH_ROW EACH_VEC t->at[i][j] = v_add(other->at[i][j], t->at[i][j]);
 }
 
-FASTNN_INLINE void tile_floor(tile *t, int rows, int vecs, vec least)
+FASTNN_INLINE void tile_floor(tile *t, int rows, int vecs, real least)
 {
-    EACH_ROW EACH_VEC t->at[i][j] = v_max(least, t->at[i][j]);
+    EACH_ROW EACH_VEC t->at[i][j] = v_max(v_set1(least), t->at[i][j]);
 }
 
 /* From whole vectors, whatever `columns` the tile has. */
