@@ -49,6 +49,8 @@ cdef enum:
     COLUMN_BYTES = 16 * 1024
     NARROW_BLOCK_ROWS = 2048
     CHUNK_BYTES = 1024 * 1024
+    # First layers of no more weights than this keep them in the second cache, and ask for the next block's inputs.
+    NEAR_BYTES = 512 * 1024
 
 # Multiply-adds (an activation counts for ACTIVATION_WORK): below the first, handing over the interpreter
 # lock costs more than it gives; below the second, so does a second thread.
@@ -99,7 +101,7 @@ cdef class Plan:
     cdef object keep
     cdef int n_layers
     cdef int typenum
-    cdef bint narrow
+    cdef bint narrow, looks_ahead
     cdef double row_work
     cdef Py_ssize_t itemsize, stride, columns, block_rows, scratch_bytes
     cdef readonly cnp.npy_intp n_inputs
@@ -134,6 +136,8 @@ cdef class Plan:
         self.narrow = (
             most_outputs <= NARROW_WIDTH and 2 * widest * self.kernels.panel * self.itemsize <= BLOCK_BYTES
         )
+        weight = layers[0][0]
+        self.looks_ahead = weight.nbytes <= NEAR_BYTES
         self.size_blocks(widest if self.narrow else hidden)
 
     def __dealloc__(self):
@@ -152,6 +156,8 @@ cdef class Plan:
         jobs.rows.start_stride = 0
         jobs.rows.activation = activation
         jobs.rows.column_stride = 0
+        jobs.rows.ahead = NULL
+        jobs.rows.ahead_size = 0
         jobs.columns = jobs.rows
         if n_outputs <= NARROW_WIDTH:
             spread = np.ascontiguousarray(np.repeat(bias[:, np.newaxis], FASTNN_START_PANELS * panel, axis=1))
@@ -387,13 +393,15 @@ cdef class Plan:
     ) noexcept nogil:
         cdef Py_ssize_t first = block * step
         cdef uint64_t mode = fp_mode_enter()
-        rows = min(step, rows - first)
+        cdef Py_ssize_t left = rows - first
+        rows = min(step, left)
+        left = min(step, left - rows)
         x += first * x_stride * self.itemsize
         out += first * out_stride * self.itemsize
         if self.narrow and rows > self.kernels.lanes // 2:
             self.run_columns(x, x_stride, rows, out, out_stride, scratch)
         else:
-            self.run_rows(x, x_stride, rows, out, out_stride, scratch)
+            self.run_rows(x, x_stride, rows, left, out, out_stride, scratch)
         fp_mode_leave(mode)
 
     cdef void run_rows(
@@ -401,6 +409,7 @@ cdef class Plan:
         const char *x,
         Py_ssize_t x_stride,
         Py_ssize_t rows,
+        Py_ssize_t next_rows,
         char *out,
         Py_ssize_t out_stride,
         char *scratch,
@@ -412,6 +421,9 @@ cdef class Plan:
             job.x = x
             job.x_stride = x_stride
             job.rows = rows
+            if i == 0 and self.looks_ahead and 0 < x_stride <= 2 * self.n_inputs:
+                job.ahead = x + rows * x_stride * self.itemsize
+                job.ahead_size = next_rows * x_stride
             if i == self.n_layers - 1:
                 job.out = out
                 job.out_stride = out_stride

@@ -42,6 +42,8 @@ typedef struct {
     ptrdiff_t out_stride;
     int activation;
     ptrdiff_t column_stride;
+    const void *ahead; /* what is read after this layer, that many reals: asked for meanwhile; or NULL */
+    ptrdiff_t ahead_size;
 } fastnn_dense;
 
 typedef struct {

@@ -23,6 +23,8 @@ cdef extern from "table.h" nogil:
         Py_ssize_t out_stride
         int activation
         Py_ssize_t column_stride
+        const void *ahead
+        Py_ssize_t ahead_size
 
     ctypedef struct fastnn_kernels:
         int lanes

@@ -23,13 +23,15 @@ cdef inline int tile_width(Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
 
 
 cdef void sum_block(
-    const fastnn_dense *layer, Py_ssize_t first, Py_ssize_t depth, int activation
+    const fastnn_dense *layer, Py_ssize_t first, Py_ssize_t depth, int activation, const real **ahead
 ) noexcept nogil:
     # The terms first to first + depth of every sum: panels outside, tiles of rows inside, as even as can be.
+    # Meanwhile asks for what `ahead` points to, or else for the next panel.
     cdef Py_ssize_t count = (layer.rows + TILE_ROWS - 1) // TILE_ROWS
     cdef Py_ssize_t rows = layer.rows // count
     cdef Py_ssize_t taller = layer.rows % count
     cdef Py_ssize_t column = 0
+    cdef Py_ssize_t pairs = count * max(layer.depth * layer.width // (2 * PANEL), 1)
     cdef int vecs
     cdef tile_job job
     job.x_stride = layer.x_stride
@@ -39,6 +41,8 @@ cdef void sum_block(
     job.out_stride = layer.out_stride
     job.add = first != 0
     job.activation = activation
+    job.ahead = ahead[0]
+    job.ahead_step = min((layer.ahead_size + pairs - 1) // pairs if ahead[0] != NULL else 2 * PANEL // count, LINE)
     while column < layer.width:
         vecs = tile_width(layer.rows, layer.width - column)
         job.columns = min(layer.width - column, vecs * VECTOR_LANES)
@@ -46,7 +50,8 @@ cdef void sum_block(
         job.panel = <const real *>layer.panels + first * job.panel_step
         job.panel += column if layer.column_stride else column * layer.depth
         job.x = <const real *>layer.x + first
-        job.ahead = job.panel + (job.panel_stride if column + job.columns < layer.width else 0)
+        if ahead[0] == NULL:
+            job.ahead = job.panel + (job.panel_stride if column + job.columns < layer.width else 0)
         job.start = ZEROS
         if first == 0:
             job.start = <const real *>layer.start + (0 if layer.column_stride else column)
@@ -55,6 +60,8 @@ cdef void sum_block(
             kernel_of(rows + 1, vecs)(&job, taller)
         kernel_of(rows, vecs)(&job, count - taller)
         column += job.columns
+    if ahead[0] != NULL:
+        ahead[0] = job.ahead
 
 
 cdef void dense(const fastnn_dense *layer) noexcept nogil:
@@ -62,11 +69,12 @@ cdef void dense(const fastnn_dense *layer) noexcept nogil:
     cdef Py_ssize_t depth
     cdef bint by_row = layer.activation == SOFTMAX or layer.activation == LOG_SOFTMAX
     cdef int elementwise = IDENTITY if by_row else layer.activation
+    cdef const real *ahead = <const real *>layer.ahead
     if layer.rows == 0:
         return
     while True:
         depth = min(layer.depth - first, SUM_BLOCK)
-        sum_block(layer, first, depth, elementwise if first + depth == layer.depth else IDENTITY)
+        sum_block(layer, first, depth, elementwise if first + depth == layer.depth else IDENTITY, &ahead)
         first += depth
         if first == layer.depth:
             break

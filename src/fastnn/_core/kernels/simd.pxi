@@ -17,6 +17,7 @@ cdef extern from "pair.h" nogil:
         VIRTUAL_LANES
         ROW_VECS "ROW_PAIRS"
         EXPONENT_BIAS
+        LINE
     real ROUNDER
 
     vec v_load "p_load"(const real *p)
@@ -64,7 +65,7 @@ cdef extern from "tile.h" nogil:
     void tile_start(tile *t, int rows, int vecs, const real *start, Py_ssize_t stride)
     void tile_multiply(
         tile *t, int rows, int vecs, const real **x, Py_ssize_t x_stride, const real **panel,
-        Py_ssize_t panel_step, Py_ssize_t panel_stride, Py_ssize_t depth, const real **ahead
+        Py_ssize_t panel_step, Py_ssize_t panel_stride, Py_ssize_t depth, const real **ahead, Py_ssize_t ahead_step
     )
     void tile_add(tile *t, int rows, int vecs, const tile *other)
     void tile_add_stored(

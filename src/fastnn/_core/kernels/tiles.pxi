@@ -12,7 +12,8 @@ ctypedef struct tile_job:
     const real *panel
     Py_ssize_t panel_step       # from one k to the next
     Py_ssize_t panel_stride     # from one panel to the next
-    const real *ahead           # what the next job will read of panels
+    const real *ahead           # memory to ask for, and how much further with every two terms
+    Py_ssize_t ahead_step
     const real *start
     Py_ssize_t start_stride
     real *out
@@ -31,7 +32,6 @@ cdef inline void tiles(int rows, int vecs, tile_job *job, Py_ssize_t count) noex
     cdef real *held = <real *>&held_sums
     cdef const real *x[GROUPS]
     cdef const real *panel
-    cdef const real *ahead = job.ahead
     cdef real *z
     cdef Py_ssize_t k, c
     cdef int i
@@ -47,7 +47,7 @@ cdef inline void tiles(int rows, int vecs, tile_job *job, Py_ssize_t count) noex
             tile_start(&sums, rows, vecs, start, start_stride)
             tile_multiply(
                 &sums, rows, vecs, x, job.x_stride, &panel, job.panel_step, job.panel_stride,
-                min(CHAIN, job.depth - k), &ahead
+                min(CHAIN, job.depth - k), &job.ahead, job.ahead_step,
             )
             if k > 0:
                 tile_add_stored(&sums, rows, vecs, held, vecs * VECTOR_LANES, vecs * VECTOR_LANES)

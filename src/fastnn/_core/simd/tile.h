@@ -96,18 +96,18 @@ FASTNN_INLINE void tile_step(tile *t, int rows, int vecs, const real **x, ptrdif
     EACH_GROUP x[g]++;
 }
 
-/* t += x panel, over `depth` terms; x and panel are left behind the last. A line of `ahead` is asked for with
- * every four terms. */
+/* t += x panel, over `depth` terms; x and panel are left behind the last. With every two terms, a line of memory
+ * that is soon needed is asked for: `ahead`, which then moves on by a step. */
 FASTNN_INLINE void tile_multiply(tile *t, int rows, int vecs, const real **x, ptrdiff_t x_stride,
                                  const real **panel, ptrdiff_t panel_step, ptrdiff_t panel_stride, ptrdiff_t depth,
-                                 const real **ahead)
+                                 const real **ahead, ptrdiff_t ahead_step)
 {
     const real *p = *panel;
     const real *lines = *ahead;
     ptrdiff_t k;
     for (k = depth; k > 1; k -= 2) {
         v_prefetch(lines);
-        lines += LINE / 2;
+        lines += ahead_step;
         tile_step(t, rows, vecs, x, x_stride, p, panel_stride);
         p += panel_step;
         tile_step(t, rows, vecs, x, x_stride, p, panel_stride);
