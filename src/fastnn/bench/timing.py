@@ -52,20 +52,28 @@ class Timing:
         """Seconds a call, in the median of the rounds."""
         return statistics.median(self.seconds)
 
-    def microseconds(self) -> dict[str, float]:
-        """Return the microseconds a call: the median, and the spread."""
+    def times(self, unit: float) -> dict[str, float]:
+        """Return the time a call, in units of which a second has `unit`: the median, and the spread."""
         return {
-            "median": self.median * 1e6,
-            "min": min(self.seconds) * 1e6,
-            "max": max(self.seconds) * 1e6,
+            "median": self.median * unit,
+            "min": min(self.seconds) * unit,
+            "max": max(self.seconds) * unit,
         }
 
-    def rates(self, rows: int) -> dict[str, float]:
-        """Return the rows a second if a call does `rows`: the median, and the spread."""
+    def microseconds(self) -> dict[str, float]:
+        """Return the microseconds a call: the median, and the spread."""
+        return self.times(1e6)
+
+    def nanoseconds(self) -> dict[str, float]:
+        """Return the nanoseconds a call: the median, and the spread."""
+        return self.times(1e9)
+
+    def rates(self, amount: float) -> dict[str, float]:
+        """Return how much is done in a second if a call does `amount`: the median, and the spread."""
         return {
-            "median": rows / self.median,
-            "min": rows / max(self.seconds),
-            "max": rows / min(self.seconds),
+            "median": amount / self.median,
+            "min": amount / max(self.seconds),
+            "max": amount / min(self.seconds),
         }
 
     def ratios(self, other: Timing, factor: float = 1.0) -> dict[str, float]:
@@ -232,15 +240,15 @@ if sys.platform == "linux":
                 os.sched_setaffinity(int(task), to)
 
 
-def spread(rates: Mapping[str, float]) -> str:
-    """Return a rate as a table shows it: 1.23M (1.1M..1.25M)."""
-    return f"{short(rates['median'])} ({short(rates['min'])}..{short(rates['max'])})"
+def spread(figures: Mapping[str, float]) -> str:
+    """Return a figure as a table shows it: 1.23M (1.1M..1.25M)."""
+    return f"{short(figures['median'])} ({short(figures['min'])}..{short(figures['max'])})"
 
 
-def short(rate: float) -> str:
+def short(figure: float) -> str:
     """Return three digits and a unit: 1.23M."""
-    factor, unit = (1e6, "M") if rate >= 999_500 else (1e3, "k") if rate >= 999.5 else (1, "")
-    return f"{rate / factor:.3g}{unit}"
+    factor, unit = (1e6, "M") if figure >= 999_500 else (1e3, "k") if figure >= 999.5 else (1, "")
+    return f"{figure / factor:.3g}{unit}"
 
 
 def machine() -> dict[str, object]:

@@ -1,0 +1,75 @@
+"""What the processor can do at most, as calls that take turns with what is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastnn._core.dispatch import Kernels, kernels
+from fastnn.bench import timing
+
+# Of a call: enough that calling it costs next to nothing, the second beside other threads' start.
+STEPS = 40_000
+STEPS_TOGETHER = 1_000_000
+READ_BYTES = 2**22
+LINE = 64
+
+
+class Probe(NamedTuple):
+    """A call, and how much of its kind it does: floating-point operations, or bytes."""
+
+    call: timing.Call
+    amount: int
+
+
+class Limits:
+    """The limits of one instruction set and real type, on as many threads as what is measured has.
+
+    Parameters
+    ----------
+    kernel : Kernels
+        Whose probes to run.
+    threads : int
+        How many run them at once.
+    run : callable
+        `map`, or the same on those threads.
+    """
+
+    def __init__(self, kernel: Kernels, threads: int, run: Callable[..., Iterator[Any]]) -> None:
+        self.kernel = kernel
+        self.threads = threads
+        self.run = run
+
+    def multiply_adds(self) -> Probe:
+        """Return a probe of multiply-adds in registers; each is two operations."""
+        steps = [STEPS if self.threads == 1 else STEPS_TOGETHER] * self.threads
+        done = sum(self.kernel.multiply_adds(count) for count in steps)
+        return Probe(lambda: list(self.run(self.kernel.multiply_adds, steps)), 2 * done)
+
+    def read(self, nbytes: int) -> Probe:
+        """Return a probe of reading that much memory again and again, a part of it on each thread."""
+        itemsize = self.kernel.dtype.itemsize
+        n, spare = max(1, nbytes // itemsize), LINE // itemsize
+        memory = np.ones(n + spare, self.kernel.dtype)
+        first = -memory.ctypes.data % LINE // itemsize
+        parts = np.array_split(memory[first : first + n], self.threads)
+        times = max(1, READ_BYTES // (n * itemsize))
+
+        def read_part(part: np.ndarray[Any, Any]) -> float:
+            return self.kernel.read(part, times)
+
+        return Probe(lambda: list(self.run(read_part, parts)), times * n * itemsize)
+
+
+@contextmanager
+def limits(isa: str, dtype: str, threads: int) -> Iterator[Limits]:
+    """Give the limits of an instruction set, dtype and number of threads, and end those afterwards."""
+    if threads == 1:
+        yield Limits(kernels(dtype, isa), 1, map)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        yield Limits(kernels(dtype, isa), threads, pool.map)
