@@ -50,7 +50,12 @@ def plot_target(text: str) -> Any:
 
 def run(options: argparse.Namespace) -> None:
     """Measure, print, and write what was asked for."""
-    report = measure(options.isa, options.dtype, options.threads, QUICK if options.quick else FULL)
+    turns = QUICK if options.quick else FULL
+    write(options, measure(options.isa, options.dtype, options.threads, turns))
+
+
+def write(options: argparse.Namespace, report: dict[str, Any]) -> None:
+    """Write the report as JSON, and draw it, where the options say."""
     if options.json:
         files.write_json(options.json, report)
     if options.plot:

@@ -161,7 +161,7 @@ class Runner:
             run, empty = partial(kernel.normalize, number, z), partial(kernel.normalize, number, z[:0])
             nbytes = z.nbytes
         else:
-            out = np.empty_like(z)
+            out = cases.aligned(z)
             run, empty = (partial(kernel.activate, number, z[:k], out[:k]) for k in (len(z), 0))
             nbytes = z.nbytes + out.nbytes
         read = self.limits.read(nbytes)

@@ -10,13 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastnn._core.dispatch import Kernels, kernels
-from fastnn.bench import timing
+from fastnn.bench import cases, timing
 
 # Of a call: enough that calling it costs next to nothing, the second beside other threads' start.
 STEPS = 40_000
 STEPS_TOGETHER = 1_000_000
 READ_BYTES = 2**22
-LINE = 64
 
 
 class Probe(NamedTuple):
@@ -52,17 +51,14 @@ class Limits:
 
     def read(self, nbytes: int) -> Probe:
         """Return a probe of reading that much memory again and again, a part of it on each thread."""
-        itemsize = self.kernel.dtype.itemsize
-        n, spare = max(1, nbytes // itemsize), LINE // itemsize
-        memory = np.ones(n + spare, self.kernel.dtype)
-        first = -memory.ctypes.data % LINE // itemsize
-        parts = np.array_split(memory[first : first + n], self.threads)
-        times = max(1, READ_BYTES // (n * itemsize))
+        whole = cases.aligned(np.ones(max(1, nbytes // self.kernel.dtype.itemsize), self.kernel.dtype))
+        parts = np.array_split(whole, self.threads)
+        times = max(1, READ_BYTES // whole.nbytes)
 
         def read_part(part: np.ndarray[Any, Any]) -> float:
             return self.kernel.read(part, times)
 
-        return Probe(lambda: list(self.run(read_part, parts)), times * n * itemsize)
+        return Probe(lambda: list(self.run(read_part, parts)), times * whole.nbytes)
 
 
 @contextmanager
