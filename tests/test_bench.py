@@ -113,8 +113,8 @@ class TestMeasure:
 def test_a_probe_does_the_amount_it_says(threads: int) -> None:
     with limits(ISAS[0], "float64", threads) as probes:
         peak, read = probes.multiply_adds(), probes.read(4096)
-        assert peak.amount == 2 * sum(peak.call())  # type: ignore[call-overload]
-        assert read.amount == 8 * sum(read.call())  # type: ignore[call-overload]
+        assert peak.amount == 2 * sum(peak.call())
+        assert read.amount == 8 * sum(read.call())
 
 
 @pytest.mark.parametrize(

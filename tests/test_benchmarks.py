@@ -108,4 +108,11 @@ def test_turns_are_compared_with_each_other(benchmark: ModuleType) -> None:
     a = benchmark.timing.Timing([1.0, 1.0, 2.0, 2.0])
     b = benchmark.timing.Timing([3.0, 3.0, 6.0, 6.0])
     assert a.speedup(b) == 3.0
+    assert a.ratios(b, 0.5) == {"median": 1.5, "min": 1.5, "max": 1.5}
     assert a.rates(12) == {"median": 8.0, "min": 6.0, "max": 12.0}
+
+
+def test_overhead_is_taken_off_within_each_turn(benchmark: ModuleType) -> None:
+    whole = benchmark.timing.Timing([3.0, 6.0, 2.0])
+    overhead = benchmark.timing.Timing([1.0, 2.0, 2.5])
+    assert whole.without(overhead).seconds == [2.0, 4.0, 0.02]

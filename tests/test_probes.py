@@ -44,9 +44,9 @@ class TestMultiplyAdds:
 class TestRead:
     @pytest.mark.parametrize("n", [0, 1, 2, 7, 63, 64, 65, 1000, 5003])
     def test_reads_everything_once(self, isa: str, dtype: np.dtype[Any], n: int) -> None:
-        a = np.arange(n, dtype=dtype)
-        assert kernels(dtype, isa).read(a) == n * (n - 1) / 2
-        assert kernels(dtype, isa).read(a, 3) == 3 * n * (n - 1) / 2
+        a = (np.arange(n) % 8).astype(dtype)  # so that sums are exact in any order
+        assert kernels(dtype, isa).read(a) == a.sum()
+        assert kernels(dtype, isa).read(a, 3) == 3 * a.sum()
 
     def test_what_is_not_finite_is_read_too(self, isa: str, dtype: np.dtype[Any]) -> None:
         assert math.isnan(kernels(dtype, isa).read(np.full(100, np.nan, dtype)))

@@ -44,4 +44,4 @@ cdef extern from "table.h" nogil:
             void *rows, Py_ssize_t stride
         ) noexcept nogil
         double (*multiply_adds)(Py_ssize_t steps) noexcept nogil
-        double (*read)(const void *p, Py_ssize_t n) noexcept nogil
+        double (*read)(const void *p, Py_ssize_t n, Py_ssize_t times) noexcept nogil

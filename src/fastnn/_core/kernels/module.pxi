@@ -22,7 +22,7 @@ ctypedef void (*to_columns_kernel)(
 ctypedef void (*from_columns_kernel)(
     const void *, Py_ssize_t, Py_ssize_t, Py_ssize_t, void *, Py_ssize_t
 ) noexcept nogil
-ctypedef double (*read_kernel)(const void *, Py_ssize_t) noexcept nogil
+ctypedef double (*read_kernel)(const void *, Py_ssize_t, Py_ssize_t) noexcept nogil
 
 cdef fastnn_kernels table
 table.lanes = LANES

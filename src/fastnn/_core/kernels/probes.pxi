@@ -30,19 +30,21 @@ cdef double multiply_adds(Py_ssize_t steps) noexcept nogil:
     return sum_of_lanes(total)
 
 
-cdef double read(const real *p, Py_ssize_t n) noexcept nogil:
+cdef double read(const real *p, Py_ssize_t n, Py_ssize_t times) noexcept nogil:
     cdef vec sums[READ_SUMS]
-    cdef Py_ssize_t i = 0
+    cdef Py_ssize_t i, _
     cdef int j
     for j in range(READ_SUMS):
         sums[j] = v_set1(0)
-    while i + READ_SUMS * LANES <= n:
-        for j in range(READ_SUMS):
-            sums[j] = v_add(v_load(p + i + j * LANES), sums[j])
-        i += READ_SUMS * LANES
-    while i < n:
-        sums[0] = v_add(v_load_part(p + i, min(n - i, LANES), v_set1(0)), sums[0])
-        i += LANES
+    for _ in range(times):
+        i = 0
+        while i + READ_SUMS * LANES <= n:
+            for j in range(READ_SUMS):
+                sums[j] = v_add(v_load(p + i + j * LANES), sums[j])
+            i += READ_SUMS * LANES
+        while i < n:
+            sums[0] = v_add(v_load_part(p + i, min(n - i, LANES), v_set1(0)), sums[0])
+            i += LANES
     for j in range(1, READ_SUMS):
         sums[0] = v_add(sums[0], sums[j])
     return sum_of_lanes(sums[0])
