@@ -112,7 +112,7 @@ class TestMeasure:
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_probe_does_the_amount_it_says(threads: int) -> None:
     with limits(ISAS[0], "float64", threads) as probes:
-        peak, read = probes.multiply_adds(), probes.read(4096)
+        peak, read = probes.multiply_adds(), probes.read(4096, threads)
         assert peak.amount == 2 * sum(peak.call())
         assert read.amount == 8 * sum(read.call())
 
@@ -175,6 +175,19 @@ def test_ctrl_c(tmp_path: Path) -> None:
     assert path.read_text() == "of an earlier run"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has another error for this")
+def test_a_reader_that_goes_away() -> None:
+    with subprocess.Popen(
+        [*BENCH, "--quick"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.readline()
+        running.stdout.close()
+        assert running.stderr.read() == ""
+    assert running.returncode == 1
+
+
 def test_nothing_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(self: Path, target: Path) -> None:
         raise OSError("no space")
@@ -204,8 +217,9 @@ def test_labels_do_not_cover_each_other() -> None:
     rng = np.random.default_rng(0)
     points = [(50 + float(x), 70 + float(y)) for x, y in rng.normal(0, 8, (11, 2))]
     for point in points:
-        labels.avoid(*point)
-    for point in points:
-        labels.beside(*point, "112 × 1024-1024", "black")
-    places = [labels.taken[len(points) + i] for i in range(len(points))]
-    assert not any(a.overlaps(b) for a, b in combinations(places, 2))
+        labels.beside(point, "112 × 1024-1024", "black")
+    markers = list(labels.taken)
+    assert len(markers) == len(points)
+    boxes = labels.draw()
+    assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))
+    assert not any(label.overlaps(marker) for label in boxes for marker in markers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
@@ -23,13 +24,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options to a parser."""
     isas = fastnn.available_isas()
     parser.add_argument(
-        "--isa", nargs="+", choices=isas, default=[fastnn.isa()], help=f"(default: {fastnn.isa()})"
+        "--isa",
+        nargs="+",
+        choices=isas,
+        default=[fastnn.isa()],
+        help=f"one or more (default: {fastnn.isa()})",
     )
-    parser.add_argument("--dtype", nargs="+", choices=DTYPES, default=["float32"], help="(default: float32)")
+    parser.add_argument(
+        "--dtype", nargs="+", choices=DTYPES, default=["float32"], help="one or both (default: float32)"
+    )
     parser.add_argument("--quick", action="store_true", help="a rough figure of everything, in seconds")
-    parser.add_argument("--threads", type=thread_number, default=1, metavar="N", help="(default: 1)")
+    parser.add_argument(
+        "--threads",
+        type=thread_number,
+        default=1,
+        metavar="N",
+        help="of networks and batches, on as many processors (default: 1)",
+    )
     parser.add_argument("--json", type=files.target, metavar="PATH", help="write everything there too")
-    parser.add_argument("--plot", type=plot_target, metavar="PATH.png", help="draw roofline and batch sizes")
+    parser.add_argument(
+        "--plot", type=plot_target, metavar="PATH.png", help="draw a roofline and the batch sizes"
+    )
 
 
 def thread_number(text: str) -> int:
@@ -40,7 +55,7 @@ def thread_number(text: str) -> int:
     return int(text)
 
 
-def plot_target(text: str) -> Any:
+def plot_target(text: str) -> Path:
     """Return the path of a PNG that can be drawn and written."""
     path = files.picture_target(text)
     if not find_spec("matplotlib"):

@@ -98,7 +98,9 @@ class Runner:
     def limit_figures(self) -> Figures:
         """Return what the processor can do, without anything beside it."""
         sizes = READ_SIZES if self.turns == FULL else READ_SIZES_QUICK
-        probes = {"peak": self.peak} | {str(size): self.limits.read(size) for size in sizes}
+        probes = {"peak": self.peak} | {
+            str(size): self.limits.read(size, self.limits.threads) for size in sizes
+        }
         timings = self.measure({name: probe.call for name, probe in probes.items()})
         rates = {name: timings[name].rates(probe.amount / GIGA) for name, probe in probes.items()}
         return {

@@ -12,10 +12,9 @@ import numpy as np
 from fastnn._core.dispatch import Kernels, kernels
 from fastnn.bench import cases, timing
 
-# Of a call: enough that calling it costs next to nothing, the second beside other threads' start.
-STEPS = 40_000
-STEPS_TOGETHER = 1_000_000
-READ_BYTES = 2**22
+# Of a call, on one thread and on several: enough that starting it costs next to nothing.
+STEPS, STEPS_TOGETHER = 40_000, 1_000_000
+READ_BYTES, READ_BYTES_TOGETHER = 2**22, 2**28
 
 
 class Probe(NamedTuple):
@@ -26,7 +25,7 @@ class Probe(NamedTuple):
 
 
 class Limits:
-    """The limits of one instruction set and real type, on as many threads as what is measured has.
+    """The limits of one instruction set and real type, on as many threads as networks have.
 
     Parameters
     ----------
@@ -49,16 +48,17 @@ class Limits:
         done = sum(self.kernel.multiply_adds(count) for count in steps)
         return Probe(lambda: list(self.run(self.kernel.multiply_adds, steps)), 2 * done)
 
-    def read(self, nbytes: int) -> Probe:
+    def read(self, nbytes: int, threads: int = 1) -> Probe:
         """Return a probe of reading that much memory again and again, a part of it on each thread."""
         whole = cases.aligned(np.ones(max(1, nbytes // self.kernel.dtype.itemsize), self.kernel.dtype))
-        parts = np.array_split(whole, self.threads)
-        times = max(1, READ_BYTES // whole.nbytes)
+        parts = np.array_split(whole, threads)
+        times = max(1, (READ_BYTES if threads == 1 else READ_BYTES_TOGETHER) // whole.nbytes)
+        run = map if threads == 1 else self.run
 
         def read_part(part: np.ndarray[Any, Any]) -> float:
             return self.kernel.read(part, times)
 
-        return Probe(lambda: list(self.run(read_part, parts)), times * whole.nbytes)
+        return Probe(lambda: list(run(read_part, parts)), times * whole.nbytes)
 
 
 @contextmanager

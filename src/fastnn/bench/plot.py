@@ -23,6 +23,7 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")  # 
 INK, FAINT, GRID = "#222222", "#777777", "#e6e6e6"
 INCHES = (13.0, 5.6)
 DPI = 150
+SAME_RATE = 0.8  # of another: their lines would have no room for a label between them
 TITLE: dict[str, Any] = {"loc": "left", "fontsize": 12, "color": INK, "pad": 10}
 
 
@@ -74,21 +75,33 @@ def intensity(layer: Mapping[str, Any]) -> float:
     return float(layer["flop"] / layer["bytes"])
 
 
-def fastest(run: Mapping[str, Any]) -> float:
-    """Return the highest rate of reading, in GB/s."""
-    return max(float(read["gbytes_per_second"]["median"]) for read in run["limits"]["read"])
+def slopes(run: Mapping[str, Any]) -> list[tuple[float, str]]:
+    """Return the rates of reading in GB/s, the highest first, and of which sizes; near ones are one."""
+    reads = [
+        (float(read["gbytes_per_second"]["median"]), size(read["bytes"])) for read in run["limits"]["read"]
+    ]
+    found: list[tuple[float, str]] = []
+    for rate, of in sorted(reads, reverse=True):
+        if found and rate > SAME_RATE * found[-1][0]:
+            found[-1] = (found[-1][0], f"{found[-1][1]}, {of}")
+        else:
+            found.append((rate, of))
+    return found
 
 
 def draw_roofline(axes: Axes, run: Mapping[str, Any]) -> None:
     """Draw the roofs and the layers' points."""
     peak = run["limits"]["gflops"]["median"]
     speeds = [layer["gflops"]["median"] for layer in points(run)]
-    left, right = min(map(intensity, points(run))) / 5, max(map(intensity, points(run))) * 2.8
-    axes.set(xscale="log", yscale="log", xlim=(left, right), ylim=(min(speeds) / 2.5, peak * 1.9))
+    intensities = list(map(intensity, points(run)))
+    fastest = slopes(run)[0][0]
+    left, right = min(min(intensities), peak / fastest) / 5, max(intensities) * 4.5
+    bottom = min(min(speeds) / 2.5, peak / 12)
+    axes.set(xscale="log", yscale="log", xlim=(left, right), ylim=(bottom, peak * 1.9))
     plain(axes)
-    axes.xaxis.set_major_locator(FixedLocator([2.0**i for i in range(-4, 12)]))
+    axes.xaxis.set_major_locator(FixedLocator([2.0**i for i in range(-10, 12, 1 if left > 1 / 32 else 2)]))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}" if x >= 1 else f"1/{1 / x:g}"))
     low, high = axes.get_ylim()
     ticks = [d * 10.0**e for e in range(-3, 7) for d in (1, 2, 5) if low <= d * 10.0**e <= high]
     axes.yaxis.set_major_locator(FixedLocator(ticks))
@@ -96,10 +109,9 @@ def draw_roofline(axes: Axes, run: Mapping[str, Any]) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
     axes.set_xlabel("operations for each byte of weights, inputs and outputs", fontsize=10, color=INK)
     axes.set_ylabel("GFLOP/s", fontsize=10, color=INK)
-    for read in run["limits"]["read"]:
-        rate = read["gbytes_per_second"]["median"]
+    for rate, _ in slopes(run):
         axes.plot([left, peak / rate], [left * rate, peak], color=FAINT, linewidth=1, zorder=2)
-    axes.plot([peak / fastest(run), right], [peak, peak], color=INK, linewidth=1.6, zorder=2)
+    axes.plot([peak / fastest, right], [peak, peak], color=INK, linewidth=1.6, zorder=2)
     for layers, marker, colour in ((run["layers"], "o", COLOURS[0]), (run["single"], "D", COLOURS[1])):
         x, y = list(map(intensity, layers)), [layer["gflops"]["median"] for layer in layers]
         axes.plot(x, y, marker, color=colour, markersize=6, markeredgecolor="white", zorder=4)
@@ -109,20 +121,18 @@ def label_roofline(axes: Axes, run: Mapping[str, Any]) -> None:
     """Name the roofs and the points, where there is room."""
     peak = run["limits"]["gflops"]["median"]
     labels = Labels(axes)
-    for layer in points(run):
-        labels.avoid(intensity(layer), layer["gflops"]["median"])
-    left, right = axes.get_xlim()
-    bottom = axes.get_ylim()[0]
-    for read in run["limits"]["read"]:
-        rate = read["gbytes_per_second"]["median"]
-        start = max(left, bottom / rate)
-        text = f"reading {size(read['bytes'])}: {rate:.0f} GB/s"
-        labels.along((start, start * rate), (peak / rate, peak), text, FAINT)
-    labels.along((peak / fastest(run), peak), (right, peak), f"multiply-adds: {peak:.0f} GFLOP/s", INK)
     for layers, colour in ((run["layers"], COLOURS[0]), (run["single"], COLOURS[1])):
         for layer in layers:
             text = f"{layer['rows']} × {layer['n_inputs']}-{layer['n_outputs']}"
-            labels.beside(intensity(layer), layer["gflops"]["median"], text, colour)
+            labels.beside((intensity(layer), layer["gflops"]["median"]), text, colour)
+    left, right = axes.get_xlim()
+    bottom = axes.get_ylim()[0]
+    for rate, of in slopes(run):
+        start = max(left, bottom / rate)
+        labels.along((start, start * rate), (peak / rate, peak), f"reading {of}: {rate:.3g} GB/s", FAINT)
+    start = peak / slopes(run)[0][0]
+    labels.along((start, peak), (right, peak), f"multiply-adds: {peak:.3g} GFLOP/s", INK)
+    labels.draw()
 
 
 def by_network(run: Mapping[str, Any]) -> list[tuple[str, str, Sequence[Mapping[str, Any]]]]:
