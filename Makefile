@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := setup.py pyproject.toml MANIFEST.in $(shell find src -name '*.py[xi]*' -o -name '*.h' -o -name '*.px[id]')
 INSTALLED := $(VENV)/.installed
+RESULT = benchmarks/results/$(shell $(BIN)/python -c 'import fastnn; print(fastnn.__version__)')
 
 .PHONY: demo test lint lint-compilers bench wheel clean
 
@@ -29,8 +30,15 @@ lint-compilers: $(VENV)/.lint
 			|| { tail -40 build/$$cc.log; exit 1; }; \
 	done
 
+# Wants a machine with nothing else to do, and half an hour. LIBXSMM=path compares layers with that library.
 bench: $(VENV)/.bench
-	$(BIN)/python benchmarks/reference.py --threads 1 --json benchmarks/results/reference.json
+	@mkdir -p docs/images
+	$(BIN)/python benchmarks/reference.py --json $(RESULT)-reference.json
+	$(BIN)/python benchmarks/kernels.py --json $(RESULT)-kernels.json --plot docs/images/kernels.png \
+		$(if $(LIBXSMM),--libxsmm $(LIBXSMM))
+	$(BIN)/python benchmarks/peers.py --threads 1 --json $(RESULT)-peers-1.json
+	$(BIN)/python benchmarks/peers.py --threads 2 --json $(RESULT)-peers-2.json
+	$(BIN)/python benchmarks/plot_peers.py $(RESULT)-peers-1.json $(RESULT)-peers-2.json --to docs/images/peers.png
 
 wheel: $(VENV)/.lint
 	$(BIN)/python -m build

@@ -22,11 +22,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from fastnn.bench import timing
+
 if TYPE_CHECKING:
-    from benchmarks import reference, timing
+    from benchmarks import reference
 else:
     import reference
-    import timing
 
 Array = reference.Array
 Layers = reference.Layers

@@ -21,12 +21,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from fastnn.bench import files, timing
+
 if TYPE_CHECKING:
-    from benchmarks import contenders, reference, timing
+    from benchmarks import contenders, reference
 else:
-    import contenders
+    import contenders  # a script finds what lies beside it
     import reference
-    import timing
 
 NETWORKS = [
     "2-3-2",
@@ -185,7 +186,7 @@ def parse(argv: Sequence[str] | None) -> Setup:
     parser.add_argument("--net", nargs="+", choices=reference.NETWORKS, help="only these networks")
     parser.add_argument("--batch", nargs="+", type=int, help="only these batches")
     parser.add_argument("--peers", nargs="+", choices=contenders.PEERS, help="only these peers")
-    parser.add_argument("--json", type=Path, metavar="PATH", help="write everything there too")
+    parser.add_argument("--json", type=files.target, metavar="PATH", help="write everything there too")
     parser.add_argument("--quick", action="store_true", help="a small table, in less than a minute")
     options = parser.parse_args(argv)
     if not 1 <= options.threads <= (most := timing.available_processors()):
@@ -217,7 +218,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         report = {"machine": machine, "dtype": setup.dtype, "rounds": setup.plan.rounds}
         report["results"] = [deviation._asdict() for deviation in found]
         report |= {"cells": [cell.as_json() for cell in cells], "geometric_means": means}
-        timing.write_json(setup.json, report)
+        files.write_json(setup.json, report)
     return 1 if any(map(is_wrong, found)) else 0
 
 

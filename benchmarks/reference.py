@@ -13,19 +13,14 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from itertools import pairwise, product
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
 import fastnn
 from fastnn import reference
-
-if TYPE_CHECKING:
-    from benchmarks import timing
-else:
-    import timing  # a script finds what lies beside it
+from fastnn.bench import files, timing
 
 Array = np.ndarray[Any, Any]
 Layers = Sequence[tuple[Array, Array, str]]  # weight (m, n), bias (m,), activation
@@ -260,7 +255,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--dtype", choices=sorted(FLOOR), default="float32", help="of the table of speed")
     parser.add_argument("--net", nargs="+", choices=NETWORKS, help="only these networks")
     parser.add_argument("--batch", nargs="+", type=int, help="only these batches")
-    parser.add_argument("--json", type=Path, metavar="PATH", help="write everything there too")
+    parser.add_argument("--json", type=files.target, metavar="PATH", help="write everything there too")
     parser.add_argument("--quick", action="store_true", help="a small table, in less than a minute")
     parser.add_argument("--check", action="store_true", help="fail where fastnn is too slow")
     return parser.parse_args(argv)
@@ -287,7 +282,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         report = {"machine": {**machine, "threads": threads}, "dtype": options.dtype, "rounds": plan.rounds}
         report["results"] = [deviation._asdict() for deviation in found]
         report |= {"cells": [cell.as_json() for cell in cells], "geometric_means": means}
-        timing.write_json(options.json, report)
+        files.write_json(options.json, report)
     if options.check and (failures := too_slow(cells)):
         print(*failures, sep="\n")
         return 1

@@ -15,8 +15,6 @@ import pytest
 
 import fastnn
 
-pytest.importorskip("threadpoolctl", reason="the benchmarks need the dependency group bench")
-
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 if not BENCHMARKS.exists():
     pytest.skip("the benchmarks aren't beside the tests", allow_module_level=True)
@@ -29,12 +27,11 @@ def benchmark(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """benchmarks/reference.py, imported as if it were run."""
     monkeypatch.syspath_prepend(BENCHMARKS)
     yield importlib.import_module("reference")
-    for name in ("timing", "reference"):
-        del sys.modules[name]
+    del sys.modules["reference"]
 
 
 def test_it_runs_and_reports(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "report.json"
+    path = tmp_path / "report.json"
     command = [sys.executable, str(BENCHMARKS / "reference.py"), *QUICK, "--json", str(path)]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
@@ -111,4 +108,11 @@ def test_turns_are_compared_with_each_other(benchmark: ModuleType) -> None:
     a = benchmark.timing.Timing([1.0, 1.0, 2.0, 2.0])
     b = benchmark.timing.Timing([3.0, 3.0, 6.0, 6.0])
     assert a.speedup(b) == 3.0
+    assert a.ratios(b, 0.5) == {"median": 1.5, "min": 1.5, "max": 1.5}
     assert a.rates(12) == {"median": 8.0, "min": 6.0, "max": 12.0}
+
+
+def test_overhead_is_taken_off_within_each_turn(benchmark: ModuleType) -> None:
+    whole = benchmark.timing.Timing([3.0, 6.0, 2.0])
+    overhead = benchmark.timing.Timing([1.0, 2.0, 2.5])
+    assert whole.without(overhead).seconds == [2.0, 4.0, 0.02]

@@ -85,7 +85,7 @@ def test_version() -> None:
 def test_help() -> None:
     text = printed("--help")
     assert text == printed("-h")
-    for word in ("demo", "info", "--version"):
+    for word in ("demo", "bench", "info", "--version"):
         assert word in text
     assert "demo" in printed("demo", "--help")
 

@@ -70,6 +70,7 @@ def sweep_elementwise(isa: str, dtype: np.dtype[Any], inputs: Guarded, outputs: 
         for name in ELEMENTWISE:
             expected = apply(isa, name, z)
             for source, target in zip(inputs.places(z), outputs.places(np.zeros_like(z)), strict=True):
+                kernel.read(source)
                 kernel.differentiate(ACTIVATIONS[name], source, target)
                 kernel.activate(ACTIVATIONS[name], source, target)
                 assert same_bits(target, expected)

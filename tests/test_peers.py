@@ -11,8 +11,6 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("threadpoolctl", reason="the benchmarks need the dependency group bench")
-
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 if not BENCHMARKS.exists():
     pytest.skip("the benchmarks aren't beside the tests", allow_module_level=True)
@@ -24,7 +22,7 @@ def peers(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """benchmarks/peers.py, imported as if it were run."""
     monkeypatch.syspath_prepend(BENCHMARKS)
     yield importlib.import_module("peers")
-    for name in ("timing", "reference", "contenders", "peers"):
+    for name in ("reference", "contenders", "peers"):
         del sys.modules[name]
 
 

@@ -1,9 +1,11 @@
-"""The command line: ``fastnn demo`` and ``fastnn info``."""
+"""The command line: ``fastnn demo``, ``fastnn bench`` and ``fastnn info``."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import platform
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +13,9 @@ import numpy as np
 import fastnn
 from fastnn import _build_info, demo, threads
 from fastnn._core import dispatch, engine
+from fastnn.bench import command as bench
+
+INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,11 +27,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"fastnn {fastnn.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     shown = commands.add_parser("demo", help="a worked example, then handwritten digits, timed side by side")
-    shown.set_defaults(run=demo.run)
+    shown.set_defaults(run=lambda _: demo.run())
+    shown = commands.add_parser("bench", help="how fast the kernels are, beside what this processor can do")
+    bench.add_arguments(shown)
+    shown.set_defaults(run=bench.run)
     shown = commands.add_parser("info", help="version, instruction sets, threads, how it was built")
-    shown.set_defaults(run=info)
+    shown.set_defaults(run=lambda _: info())
     arguments = parser.parse_args(argv)
-    arguments.run()
+    try:
+        arguments.run(arguments)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output wants no more: `fastnn bench | head`. Python would try to write the rest.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     return 0
 
 

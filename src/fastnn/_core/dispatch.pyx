@@ -119,6 +119,21 @@ cdef class Kernels:
             self.table.normalize(activation, target, n, rows, n)
             fp_mode_leave(mode)
 
+    def multiply_adds(self, Py_ssize_t steps):
+        """Do nothing but multiply-adds for a while; return how many, those of each lane counted."""
+        with nogil:
+            self.table.multiply_adds(steps)
+        return steps * self.table.tile_rows * self.table.panel
+
+    def read(self, cnp.ndarray a, Py_ssize_t times=1):
+        """Read all of a as fast as can be, again and again; return its sum times `times`, roughly."""
+        cdef const void *source = cnp.PyArray_DATA(a)
+        cdef Py_ssize_t n = cnp.PyArray_SIZE(a)
+        cdef double total
+        with nogil:
+            total = self.table.read(source, n, times)
+        return total
+
 
 def available_isas():
     """Return the instruction sets that this build and this processor both have, best first.

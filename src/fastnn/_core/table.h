@@ -63,6 +63,10 @@ typedef struct {
                        ptrdiff_t width);
     void (*from_columns)(const void *columns, ptrdiff_t width, ptrdiff_t count, ptrdiff_t n, void *rows,
                          ptrdiff_t stride);
+    /* For benchmarks: tile_rows x (panel / lanes) chains of `steps` (a multiple of 4) multiply-adds in registers, and
+     * n reals read by whole vectors `times` times. Both return the sum of what they had, so that it is done. */
+    double (*multiply_adds)(ptrdiff_t steps);
+    double (*read)(const void *p, ptrdiff_t n, ptrdiff_t times);
 } fastnn_kernels;
 
 #endif

@@ -45,3 +45,5 @@ cdef extern from "table.h" nogil:
             const void *columns, Py_ssize_t width, Py_ssize_t count, Py_ssize_t n,
             void *rows, Py_ssize_t stride
         ) noexcept nogil
+        double (*multiply_adds)(Py_ssize_t steps) noexcept nogil
+        double (*read)(const void *p, Py_ssize_t n, Py_ssize_t times) noexcept nogil

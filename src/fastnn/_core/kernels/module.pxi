@@ -13,6 +13,7 @@ include "columns.pxi"
 include "normalize.pxi"
 include "tiles.pxi"
 include "dense.pxi"
+include "probes.pxi"
 
 ctypedef void (*elementwise_kernel)(int, const void *, void *, Py_ssize_t) noexcept nogil
 ctypedef void (*normalize_kernel)(int, void *, Py_ssize_t, Py_ssize_t, Py_ssize_t) noexcept nogil
@@ -22,6 +23,7 @@ ctypedef void (*to_columns_kernel)(
 ctypedef void (*from_columns_kernel)(
     const void *, Py_ssize_t, Py_ssize_t, Py_ssize_t, void *, Py_ssize_t
 ) noexcept nogil
+ctypedef double (*read_kernel)(const void *, Py_ssize_t, Py_ssize_t) noexcept nogil
 
 cdef fastnn_kernels table
 table.lanes = VECTOR_LANES
@@ -34,5 +36,7 @@ table.differentiate = <elementwise_kernel>differentiate
 table.normalize = <normalize_kernel>normalize
 table.to_columns = <to_columns_kernel>to_columns
 table.from_columns = <from_columns_kernel>from_columns
+table.multiply_adds = multiply_adds
+table.read = <read_kernel>read
 
 kernels = PyCapsule_New(&table, "fastnn.kernels", NULL)

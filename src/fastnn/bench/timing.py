@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import itertools
-import json
 import os
 import platform
 import statistics
@@ -13,11 +12,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import threadpoolctl
 
 import fastnn
 
@@ -50,29 +52,47 @@ class Timing:
         """Seconds a call, in the median of the rounds."""
         return statistics.median(self.seconds)
 
+    def times(self, unit: float) -> dict[str, float]:
+        """Return the time a call, in units of which a second has `unit`: the median, and the spread."""
+        return {
+            "median": self.median * unit,
+            "min": min(self.seconds) * unit,
+            "max": max(self.seconds) * unit,
+        }
+
     def microseconds(self) -> dict[str, float]:
         """Return the microseconds a call: the median, and the spread."""
+        return self.times(1e6)
+
+    def nanoseconds(self) -> dict[str, float]:
+        """Return the nanoseconds a call: the median, and the spread."""
+        return self.times(1e9)
+
+    def rates(self, amount: float) -> dict[str, float]:
+        """Return how much is done in a second if a call does `amount`: the median, and the spread."""
         return {
-            "median": self.median * 1e6,
-            "min": min(self.seconds) * 1e6,
-            "max": max(self.seconds) * 1e6,
+            "median": amount / self.median,
+            "min": amount / max(self.seconds),
+            "max": amount / min(self.seconds),
         }
 
-    def rates(self, rows: int) -> dict[str, float]:
-        """Return the rows a second if a call does `rows`: the median, and the spread."""
-        return {
-            "median": rows / self.median,
-            "min": rows / max(self.seconds),
-            "max": rows / min(self.seconds),
-        }
-
-    def speedup(self, other: Timing) -> float:
-        """Return how many times as fast as `other` it was.
+    def ratios(self, other: Timing, factor: float = 1.0) -> dict[str, float]:
+        """Return `factor` times how many times as fast as `other` it was: the median, and the spread.
 
         A round's two figures were taken within the same moment, so they are compared with each other, and
         the median is taken of that: a machine that slows down for a while slows both.
         """
-        return statistics.median(b / a for a, b in zip(self.seconds, other.seconds, strict=True))
+        found = [factor * b / a for a, b in zip(self.seconds, other.seconds, strict=True)]
+        return {"median": statistics.median(found), "min": min(found), "max": max(found)}
+
+    def speedup(self, other: Timing) -> float:
+        """Return how many times as fast as `other` it was, in the median."""
+        return self.ratios(other)["median"]
+
+    def without(self, overhead: Timing) -> Timing:
+        """Return what is left of each round's figure when another's is taken off; a hundredth at least."""
+        pairs = zip(self.seconds, overhead.seconds, strict=True)
+        return Timing([max(whole - part, whole / 100) for whole, part in pairs])
 
 
 def measure(calls: Mapping[str, Call], rounds: int, seconds: float, rest: bool = False) -> dict[str, Timing]:
@@ -156,15 +176,24 @@ def collector_off() -> Iterator[None]:
 def processors(threads: int) -> Iterator[str]:
     """Give fastnn, BLAS and what is loaded later this many threads, and the process as many processors.
 
-    Yields what was done, in words; afterwards everything is as it was.
+    A BLAS that is loaded already is only told where threadpoolctl is installed. Yields what was done, in
+    words; afterwards everything is as it was.
     """
     before = fastnn.get_num_threads()
     fastnn.set_num_threads(threads)
     try:
-        with environment(threads), threadpoolctl.threadpool_limits(threads), pinned(threads) as where:
+        with environment(threads), blas_threads(threads), pinned(threads) as where:
             yield f"{threads} thread{'s' if threads > 1 else ''}, {where}"
     finally:
         fastnn.set_num_threads(before)
+
+
+def blas_threads(threads: int) -> AbstractContextManager[object]:
+    """Give the thread pools that are loaded this many threads."""
+    if not find_spec("threadpoolctl"):
+        return nullcontext()
+    limits: AbstractContextManager[object] = import_module("threadpoolctl").threadpool_limits(threads)
+    return limits
 
 
 @contextlib.contextmanager
@@ -205,32 +234,25 @@ def pinned(count: int) -> Iterator[str]:
 if sys.platform == "linux":
 
     def move_threads(to: Iterable[int]) -> None:
-        # A thread moves alone and hands its place to those it starts; BLAS's have long been started.
+        """Move every thread of the process: each moves alone, and BLAS's have long been started."""
         for task in os.listdir("/proc/self/task"):
             with contextlib.suppress(ProcessLookupError):
                 os.sched_setaffinity(int(task), to)
 
 
-def spread(rates: Mapping[str, float]) -> str:
-    """Return a rate as a table shows it: 1.23M (1.1M..1.25M)."""
-    return f"{short(rates['median'])} ({short(rates['min'])}..{short(rates['max'])})"
+def spread(figures: Mapping[str, float]) -> str:
+    """Return a figure as a table shows it: 1.23M (1.1M..1.25M)."""
+    return f"{short(figures['median'])} ({short(figures['min'])}..{short(figures['max'])})"
 
 
-def short(rate: float) -> str:
+def short(figure: float) -> str:
     """Return three digits and a unit: 1.23M."""
-    factor, unit = (1e6, "M") if rate >= 999_500 else (1e3, "k") if rate >= 999.5 else (1, "")
-    return f"{rate / factor:.3g}{unit}"
-
-
-def write_json(path: Path, report: Mapping[str, object]) -> None:
-    """Write a benchmark's figures, and the folder if need be."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    factor, unit = (1e6, "M") if figure >= 999_500 else (1e3, "k") if figure >= 999.5 else (1, "")
+    return f"{figure / factor:.3g}{unit}"
 
 
 def machine() -> dict[str, object]:
     """Return what the figures depend on, as JSON takes it."""
-    blas = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "cpu": cpu(),
@@ -240,8 +262,17 @@ def machine() -> dict[str, object]:
         "fastnn": fastnn.__version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
-        "blas": ", ".join(f"{pool['internal_api']} {pool['version']}" for pool in blas) or "unknown",
+        "blas": blas(),
     }
+
+
+def blas() -> str:
+    """Return the name and the version of NumPy's BLAS, where threadpoolctl is there to tell."""
+    if not find_spec("threadpoolctl"):
+        return "unknown"
+    pools: list[dict[str, Any]] = import_module("threadpoolctl").threadpool_info()
+    found = [f"{pool['internal_api']} {pool['version']}" for pool in pools if pool["user_api"] == "blas"]
+    return ", ".join(found) or "unknown"
 
 
 def cpu() -> str:

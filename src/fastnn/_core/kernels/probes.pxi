@@ -1,0 +1,60 @@
+# What the processor can do at most, for benchmarks: multiply-adds in registers, and reading memory.
+
+cdef enum:
+    # Sums that don't wait for each other, as many as two loads a cycle and an addition of 4 cycles keep busy.
+    READ_SUMS = 8
+    # Counting the steps takes a port that AVX2's multiply-adds need, so they are counted rarely.
+    STEPS_AT_ONCE = 4
+
+
+cdef double multiply_adds(Py_ssize_t steps) noexcept nogil:
+    # As many chains as a tile has sums, each z = z / 2 + 1: it tends to 2. They start apart and above 2, or
+    # compilers would do with fewer.
+    cdef vec sums[TILE_ROWS][TILE_VECS]
+    cdef vec half = v_set1(0.5)
+    cdef vec one = v_set1(1)
+    cdef vec total = v_set1(0)
+    cdef Py_ssize_t step
+    cdef int i, j, again
+    for i in range(TILE_ROWS):
+        for j in range(TILE_VECS):
+            sums[i][j] = v_set1(3 + i * TILE_VECS + j)
+    for step in range(steps // STEPS_AT_ONCE):
+        for again in range(STEPS_AT_ONCE):
+            for i in range(TILE_ROWS):
+                for j in range(TILE_VECS):
+                    sums[i][j] = v_muladd(sums[i][j], half, one)
+    for i in range(TILE_ROWS):
+        for j in range(TILE_VECS):
+            total = v_add(total, sums[i][j])
+    return sum_of_lanes(total)
+
+
+cdef double read(const real *p, Py_ssize_t n, Py_ssize_t times) noexcept nogil:
+    cdef vec sums[READ_SUMS]
+    cdef Py_ssize_t i, _
+    cdef int j
+    for j in range(READ_SUMS):
+        sums[j] = v_set1(0)
+    for _ in range(times):
+        i = 0
+        while i + READ_SUMS * LANES <= n:
+            for j in range(READ_SUMS):
+                sums[j] = v_add(v_load(p + i + j * LANES), sums[j])
+            i += READ_SUMS * LANES
+        while i < n:
+            sums[0] = v_add(v_load_part(p + i, min(n - i, LANES), v_set1(0)), sums[0])
+            i += LANES
+    for j in range(1, READ_SUMS):
+        sums[0] = v_add(sums[0], sums[j])
+    return sum_of_lanes(sums[0])
+
+
+cdef inline double sum_of_lanes(vec a) noexcept nogil:
+    cdef real lanes[LANES]
+    cdef double total = 0
+    cdef int i
+    v_store(lanes, a)
+    for i in range(LANES):
+        total += lanes[i]
+    return total

@@ -1,0 +1,1 @@
+"""Measure fastnn beside what the processor can do at most: ``fastnn bench``."""
