@@ -156,6 +156,7 @@ cdef class Plan:
         jobs.rows.start_stride = 0
         jobs.rows.activation = activation
         jobs.rows.column_stride = 0
+        jobs.rows.padded = False
         jobs.rows.ahead = NULL
         jobs.rows.ahead_size = 0
         jobs.columns = jobs.rows
@@ -430,6 +431,7 @@ cdef class Plan:
             else:
                 job.out = scratch + (i % 2) * rows * self.stride * self.itemsize
                 job.out_stride = self.stride
+                job.padded = True
             self.kernels.dense(&job)
             x = <const char *>job.out
             x_stride = job.out_stride

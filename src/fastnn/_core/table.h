@@ -40,6 +40,7 @@ typedef struct {
     ptrdiff_t start_stride;
     void *out;
     ptrdiff_t out_stride;
+    int padded; /* whether rows of out have room for whole vectors, whose other lanes are then undefined */
     int activation;
     ptrdiff_t column_stride;
     const void *ahead; /* what is read after this layer, that many reals: asked for meanwhile; or NULL */

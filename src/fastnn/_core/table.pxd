@@ -21,6 +21,7 @@ cdef extern from "table.h" nogil:
         Py_ssize_t start_stride
         void *out
         Py_ssize_t out_stride
+        bint padded
         int activation
         Py_ssize_t column_stride
         const void *ahead

@@ -45,13 +45,13 @@ cdef void sum_block(
     job.ahead_step = min((layer.ahead_size + pairs - 1) // pairs if ahead[0] != NULL else 2 * PANEL // count, LINE)
     while column < layer.width:
         vecs = tile_width(layer.rows, layer.width - column)
-        job.columns = min(layer.width - column, vecs * VECTOR_LANES)
+        job.columns = vecs * VECTOR_LANES if layer.padded else min(layer.width - column, vecs * VECTOR_LANES)
         job.panel_step = layer.column_stride or min(vecs, TILE_VECS) * VECTOR_LANES
         job.panel = <const real *>layer.panels + first * job.panel_step
         job.panel += column if layer.column_stride else column * layer.depth
         job.x = <const real *>layer.x + first
         if ahead[0] == NULL:
-            job.ahead = job.panel + (job.panel_stride if column + job.columns < layer.width else 0)
+            job.ahead = job.panel + (job.panel_stride if column + vecs * VECTOR_LANES < layer.width else 0)
         job.start = ZEROS
         if first == 0:
             job.start = <const real *>layer.start + (0 if layer.column_stride else column)
@@ -59,7 +59,7 @@ cdef void sum_block(
         if taller:
             kernel_of(rows + 1, vecs)(&job, taller)
         kernel_of(rows, vecs)(&job, count - taller)
-        column += job.columns
+        column += vecs * VECTOR_LANES
     if ahead[0] != NULL:
         ahead[0] = job.ahead
 

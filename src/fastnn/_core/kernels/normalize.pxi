@@ -100,25 +100,24 @@ cdef inline vec quotient(vec e, vec by, vec reciprocal) noexcept nogil:
     return v_muladd(v_negmuladd(q, by, e), reciprocal, q)
 
 
-cdef inline real largest(const real *z, Py_ssize_t n) noexcept nogil:
-    # NaN apart, which the differences show soon enough.
+cdef inline vec largest(const real *z, Py_ssize_t n) noexcept nogil:
+    # In every lane. NaN apart, which the differences show soon enough.
     cdef vec top = v_set1(-INFINITY)
-    cdef real lanes[LANES]
     cdef Py_ssize_t j = 0
     while j + LANES <= n:
         top = v_max(v_load(z + j), top)
         j += LANES
     if j < n:
         top = v_max(v_load_part(z + j, n - j, top), top)
-    v_store(lanes, top)
-    for j in range(1, LANES):
-        if lanes[j] > lanes[0]:
-            lanes[0] = lanes[j]
-    return lanes[0]
+    j = 1
+    while j < LANES:
+        top = v_max(v_even(top, top), v_odd(top, top))
+        j = 2 * j
+    return top
 
 
 cdef inline void normalize_row(int activation, real *z, Py_ssize_t n) noexcept nogil:
-    cdef vec top = v_set1(largest(z, n))
+    cdef vec top = largest(z, n)
     cdef vec d, lower, e, e_lower, by, reciprocal
     cdef exp_sum sums[ROW_VECS]
     cdef Py_ssize_t vecs = (n + LANES - 1) // LANES
@@ -128,7 +127,7 @@ cdef inline void normalize_row(int activation, real *z, Py_ssize_t n) noexcept n
         left = min(n - j, LANES)
         d = difference(v_load_part(z + j, left, v_set1(-INFINITY)), top, &lower)
         e = exp_of(activation, d, lower, &e_lower)
-        if activation == SOFTMAX:
+        if activation == SOFTMAX and vecs > 1:
             v_store_part(z + j, e, left)
         if i < ROW_VECS:
             start_sum(activation, &sums[i], d, e, e_lower)
@@ -145,13 +144,13 @@ cdef inline void normalize_row(int activation, real *z, Py_ssize_t n) noexcept n
     for i in range(vecs):
         j = i * LANES
         left = min(n - j, LANES)
-        d = v_load_part(z + j, left, v_set1(0))
-        if activation == SOFTMAX:
-            d = quotient(d, by, reciprocal)
-        else:
-            d = difference(d, top, &lower)
-            d = v_sub(d, v_sub(by, lower))
-        v_store_part(z + j, d, left)
+        if vecs > 1:
+            d = v_load_part(z + j, left, v_set1(0))
+            if activation == SOFTMAX:
+                e = d
+            else:
+                d = difference(d, top, &lower)
+        v_store_part(z + j, quotient(e, by, reciprocal) if activation == SOFTMAX else v_sub(d, v_sub(by, lower)), left)
 
 
 cdef inline void normalize_column(int activation, real *z, Py_ssize_t stride, Py_ssize_t n) noexcept nogil:
@@ -226,7 +225,7 @@ cdef void normalize(
     cdef Py_ssize_t count
     if n == 0:
         return
-    if n > VIRTUAL_LANES or rows == 1:
+    if n > VIRTUAL_LANES or rows == 1 and n > 2:
         for i in range(rows):
             if activation == SOFTMAX:
                 normalize_row(SOFTMAX, z + i * stride, n)

@@ -1,8 +1,8 @@
 # What the processor can do at most, for benchmarks: multiply-adds in registers, and reading memory.
 
 cdef enum:
-    # Sums that don't wait for each other, as many as two loads a cycle and an addition of 4 cycles keep busy.
-    READ_SUMS = 8
+    # Pairs of sums that don't wait for each other, as many as two loads a cycle and an addition of 4 cycles keep busy.
+    READ_SUMS = 4
     # Counting the steps takes a port that AVX2's multiply-adds need, so they are counted rarely.
     STEPS_AT_ONCE = 4
 
@@ -10,23 +10,23 @@ cdef enum:
 cdef double multiply_adds(Py_ssize_t steps) noexcept nogil:
     # As many chains as a tile has sums, each z = z / 2 + 1: it tends to 2. They start apart and above 2, or
     # compilers would do with fewer.
-    cdef vec sums[TILE_ROWS][TILE_VECS]
+    cdef vec sums[TILE_ROWS]
+    cdef real starts[TILE_ROWS * LANES]
     cdef vec half = v_set1(0.5)
     cdef vec one = v_set1(1)
     cdef vec total = v_set1(0)
     cdef Py_ssize_t step
-    cdef int i, j, again
+    cdef int i, again
+    for i in range(TILE_ROWS * LANES):
+        starts[i] = 3 + i
     for i in range(TILE_ROWS):
-        for j in range(TILE_VECS):
-            sums[i][j] = v_set1(3 + i * TILE_VECS + j)
+        sums[i] = v_load(starts + i * LANES)
     for step in range(steps // STEPS_AT_ONCE):
         for again in range(STEPS_AT_ONCE):
             for i in range(TILE_ROWS):
-                for j in range(TILE_VECS):
-                    sums[i][j] = v_muladd(sums[i][j], half, one)
+                sums[i] = v_muladd(sums[i], half, one)
     for i in range(TILE_ROWS):
-        for j in range(TILE_VECS):
-            total = v_add(total, sums[i][j])
+        total = v_add(total, sums[i])
     return sum_of_lanes(total)
 
 
