@@ -53,7 +53,9 @@ cdef enum:
     MAX_COLUMNS = 256
     COLUMN_BYTES = 16 * 1024
     NARROW_BLOCK_ROWS = 2048
-    CHUNK_BYTES = 1024 * 1024
+    # What is converted takes what a thread's SCRATCH_BYTES leave, but this much at least.
+    SCRATCH_BYTES = 2 * 1024 * 1024
+    MIN_CHUNK_BYTES = 64 * 1024
 
 # Multiply-adds; an activation counts for ACTIVATION_WORK. Below MIN_NOGIL_WORK, handing over the interpreter
 # lock costs more than it gives.
@@ -254,16 +256,16 @@ cdef class Plan:
 
     cdef int run_arrays(self, cnp.ndarray x, cnp.ndarray out, int threads) except -1:
         cdef Py_ssize_t rows = x.shape[0]
-        cdef Py_ssize_t width = max(self.n_inputs, self.n_outputs, 1)
-        cdef Py_ssize_t step = max(CHUNK_BYTES // (width * self.itemsize), 1)
         cdef bint x_direct = self.is_direct(x)
         cdef bint out_direct = self.has_direct_rows(out)
-        cdef Py_ssize_t i
+        cdef Py_ssize_t i, step, width
         cdef cnp.ndarray source, target
         if x_direct and out_direct:
             return self.run_direct(x, out, threads)
-        if threads == 0:
-            threads = self.worthwhile_threads(rows)
+        threads = self.threads_for(rows, threads)
+        width = (0 if x_direct else self.n_inputs) + (0 if out_direct else self.n_outputs)
+        step = max(threads * (SCRATCH_BYTES - self.scratch_bytes), MIN_CHUNK_BYTES)
+        step = max(step // (max(width, 1) * self.itemsize), 1)
         for i in range(0, rows, step):
             source, target = x[i : i + step], out[i : i + step]
             if not x_direct:
@@ -327,11 +329,7 @@ cdef class Plan:
         if rows == 1 and 2 * self.stride * self.itemsize <= STACK_BYTES:
             self.run_one(x, out, work)
             return 0
-        if threads == 0:
-            threads = self.worthwhile_threads(rows)
-        elif threads > 1:
-            # OpenMP ends the process where it can't start a thread; more than these wouldn't help anyway.
-            threads = min(threads, 2 * openmp_processors())
+        threads = self.threads_for(rows, threads)
         step = self.block_rows
         if threads > 1:
             # As many blocks for each thread, all of a size.
@@ -358,9 +356,16 @@ cdef class Plan:
         free(scratch)
         return 0
 
-    cdef int worthwhile_threads(self, Py_ssize_t rows):
+    cdef int threads_for(self, Py_ssize_t rows, int asked):
+        # `asked` 0: as many as are worth it.
         cdef double work = self.row_work * rows
-        cdef double most = min(work / MIN_THREAD_WORK, <double>(rows // MIN_THREAD_ROWS), default_threads)
+        cdef double most
+        if asked == 1:
+            return 1
+        if asked > 1:
+            # OpenMP ends the process where it can't start a thread; more than these wouldn't help anyway.
+            return min(asked, 2 * openmp_processors())
+        most = min(work / MIN_THREAD_WORK, <double>(rows // MIN_THREAD_ROWS), default_threads)
         if most < 2:
             return 1
         if not openmp_recently():
