@@ -11,10 +11,12 @@ its threads.
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -33,9 +35,10 @@ NETWORKS = ["2-3-2", "24-64-64-4"]
 BATCHES = [100_000, 1_000_000, 10_000_000]
 SLOWEST = 1.1
 
-# Widths, and the megabytes of in and out together.
+# For memory: more widths, and the most bytes of in and out together, and multiply-adds.
 WIDE = ["1024-1024-1024-1024", "9400-128", "3-9400-3", "3-100000-3"]
 IN_AND_OUT = 200e6
+WORK = 2e10
 MEMORY = 2 * 2**20
 # A thread's stack, and what the system counts late.
 SLACK = 2**17
@@ -138,13 +141,16 @@ def time_rows(network: str, batches: Sequence[int], threads: int, rounds: int, s
 
 
 def memory(network: str, threads: int, most: float) -> Memory:
-    widths = network.split("-")
-    rows = min(int(most / 4 / (int(widths[0]) + int(widths[-1]))), max(BATCHES))
+    widths = list(map(int, network.split("-")))
+    rows = int(min(most / 4 / (widths[0] + widths[-1]), WORK / sum(m * n for n, m in pairwise(widths))))
+    # NumPy asks for huge pages, and the kernel makes them in the middle of the call.
+    environment = {**os.environ, "NUMPY_MADVISE_HUGEPAGE": "0"}
     used = []
     for converted in ("0", "1"):
-        arguments = [str(rows), str(threads), converted, *widths]
+        arguments = [str(rows), str(threads), converted, *map(str, widths)]
         command = [sys.executable, "-c", PROGRAM, *arguments]
-        used.append(int(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
+        run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        used.append(int(run.stdout))
     return Memory(network, threads, rows, *used)
 
 
@@ -154,7 +160,8 @@ def measure_times(options: argparse.Namespace) -> Iterator[Times]:
     batches = [batch // scale for batch in BATCHES]
     print("Nanoseconds a row, and how many times as long as in the smallest batch")
     print(f"{'':<24}{'threads':>7}{''.join(f'{batch:>10,} rows  ' for batch in batches)}")
-    for network in tqdm(NETWORKS, "times", leave=False, disable=None):
+    networks = [network for network in NETWORKS if network in options.net]
+    for network in tqdm(networks, "times", leave=False, disable=None):
         for threads in options.threads:
             with timing.processors(threads):
                 times = time_rows(network, batches, threads, rounds, seconds)
@@ -166,7 +173,7 @@ def measure_memory(options: argparse.Namespace) -> Iterator[Memory]:
     """Yield each line of the table of memory, and print it."""
     print("\nKiB beyond in and out for each thread")
     print(f"{'':<24}{'threads':>7}{'rows':>12}{'direct':>12}{'converted':>12}")
-    for network in tqdm(NETWORKS + WIDE, "memory", leave=False, disable=None):
+    for network in tqdm(options.net, "memory", leave=False, disable=None):
         for threads in options.threads:
             used = memory(network, threads, IN_AND_OUT / 10 if options.quick else IN_AND_OUT)
             tqdm.write(used.line())
@@ -177,6 +184,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Measure time and memory up to ten million rows.")
     most = timing.available_processors()
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2][:most], metavar="N")
+    parser.add_argument("--net", nargs="+", choices=NETWORKS + WIDE, default=NETWORKS + WIDE)
     parser.add_argument("--json", type=Path, metavar="PATH", help="write everything there too")
     parser.add_argument("--quick", action="store_true", help="a hundredth of the rows, a tenth of the memory")
     parser.add_argument("--check", action="store_true", help="fail where a row or the memory is too much")

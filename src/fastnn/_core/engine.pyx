@@ -260,19 +260,23 @@ cdef class Plan:
         cdef bint out_direct = self.has_direct_rows(out)
         cdef Py_ssize_t i, step, width
         cdef cnp.ndarray source, target
-        if x_direct and out_direct:
+        if (x_direct and out_direct) or rows == 0:
             return self.run_direct(x, out, threads)
         threads = self.threads_for(rows, threads)
         width = (0 if x_direct else self.n_inputs) + (0 if out_direct else self.n_outputs)
         step = max(threads * (SCRATCH_BYTES - self.scratch_bytes), MIN_CHUNK_BYTES)
         step = max(step // (max(width, 1) * self.itemsize), 1)
+        step = min(step, rows)
+        x_chunk = None if x_direct else np.empty((step, self.n_inputs), self.dtype)
+        out_chunk = None if out_direct else np.empty((step, self.n_outputs), self.dtype)
         for i in range(0, rows, step):
             source, target = x[i : i + step], out[i : i + step]
             if not x_direct:
+                source = x_chunk[: len(source)]
                 with np.errstate(all="ignore"):
-                    source = np.array(source, dtype=self.dtype, order="C")
+                    np.copyto(source, x[i : i + step], casting="unsafe")
             if not out_direct:
-                target = np.empty((source.shape[0], self.n_outputs), self.dtype)
+                target = out_chunk[: len(target)]
             self.run_direct(source, target, threads)
             if not out_direct:
                 out[i : i + step] = target
