@@ -63,7 +63,7 @@ cdef Py_ssize_t ACTIVATION_WORK = 32
 cdef double MIN_NOGIL_WORK = 20_000
 
 # What a call must have for each of its threads, about 13 microseconds. benchmarks/scaling.py finds two
-# threads as fast as one from 0.5 million for both, and 1.4 times as fast from 2. Workers that sleep take 60
+# threads as fast as one from 0.5 million for both, and 1.4 times as fast from 2. Workers that sleep take 50
 # to 110 microseconds to wake, and the caller waits for them: then WAKING_WORK. Fewer rows than
 # MIN_THREAD_ROWS don't use the weights often enough to gain by sharing them.
 cdef double MIN_THREAD_WORK = 1_000_000
