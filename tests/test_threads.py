@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -127,42 +127,65 @@ class TestNumber:
         assert output_of(code + self.CODE, FASTNN_NUM_THREADS="2").startswith("2 ")
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("max 100000", 8),
-        ("150000 100000", 2),
-        ("50000 100000", 1),
-        ("1600000 100000", 8),
-        ("nonsense", 8),
-        ("", 8),
-    ],
-)
-def test_quota_of_the_control_group(
-    text: str, expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "cpu.max").write_text(text)
-    monkeypatch.delenv("FASTNN_NUM_THREADS", raising=False)
-    monkeypatch.setattr(threads, "_CGROUP_V2", tmp_path / "cpu.max")
-    monkeypatch.setattr(threads, "_processors", lambda: (8, "a test"))
-    assert threads._detect()[0] == expected
+class TestQuotaOfTheControlGroup:
+    @pytest.fixture
+    def detect(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+        """Return how many of 8 processors are taken in this group, files being (path, text)."""
+
+        def number(own: str, *files: tuple[str, str]) -> int:
+            (tmp_path / "own").write_text(own)
+            for path, text in files:
+                (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+                (tmp_path / path).write_text(text)
+            return threads._detect()[0]
+
+        monkeypatch.delenv("FASTNN_NUM_THREADS", raising=False)
+        monkeypatch.setattr(threads, "_CGROUPS", tmp_path)
+        monkeypatch.setattr(threads, "_OWN_CGROUPS", tmp_path / "own")
+        monkeypatch.setattr(threads, "_processors", lambda: (8, "a test"))
+        return number
+
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("max 100000", 8),
+            ("150000 100000", 2),
+            ("50000 100000", 1),
+            ("1600000 100000", 8),
+            ("nonsense", 8),
+            ("", 8),
+        ],
+    )
+    def test_version_2(self, detect: Callable[..., int], text: str, expected: int) -> None:
+        assert detect("0::/\n", ("cpu.max", text)) == expected
+
+    def test_nested_version_2(self, detect: Callable[..., int]) -> None:
+        own = ("a/b/cpu.max", "max 100000")
+        assert detect("0::/a/b\n", own) == 8
+        assert detect("0::/a/b\n", own, ("a/cpu.max", "300000 100000")) == 3
+        assert detect("0::/a/b\n", ("a/b/cpu.max", "200000 100000")) == 2
+        assert detect("0::/a/c\n") == 3, "only the groups above it bind the process"
+
+    @pytest.mark.parametrize("controllers", ["cpu", "cpu,cpuacct", "cpuacct,cpu"])
+    @pytest.mark.parametrize("folder", ["cpu", "cpu/a", "cpu/a/b"])
+    def test_version_1(self, detect: Callable[..., int], controllers: str, folder: str) -> None:
+        own = f"5:memory:/m\n4:cpuset:/s\n3:{controllers}:/a/b\n0::/\n"
+        period = (f"{folder}/cpu.cfs_period_us", "50000\n")
+        assert detect(own, period, (f"{folder}/cpu.cfs_quota_us", "-1\n")) == 8
+        assert detect(own, period, (f"{folder}/cpu.cfs_quota_us", "125000\n")) == 3
+
+    def test_a_path_of_the_host(self, detect: Callable[..., int]) -> None:
+        assert detect("0::/system.slice/container\n", ("cpu.max", "200000 100000")) == 2
+        assert detect("0::/../..\n", ("cpu.max", "200000 100000")) == 2
+
+    def test_no_control_groups(self, detect: Callable[..., int], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(threads, "_OWN_CGROUPS", Path("/nowhere"))
+        assert detect("") == 8
 
 
-@pytest.mark.skipif(
-    not (_build_info.OPENMP and sys.platform.startswith("linux")), reason="counts OpenMP's threads"
-)
-@pytest.mark.parametrize(
-    ("rows", "argument", "environment", "started"),
-    [
-        *[(5000, 3, {}, 2), (5000, 1, {}, 0), (4, None, {}, 0), (1, 3, {}, 0)],
-        *[(5000, None, {"FASTNN_NUM_THREADS": "1"}, 0), (5000, None, {"OMP_NUM_THREADS": "1"}, 0)],
-        (5000, None, {"OMP_NUM_THREADS": "3", "FASTNN_NUM_THREADS": "3"}, 2),
-    ],
-)
-def test_threads_that_a_call_starts(
-    rows: int, argument: int | None, environment: dict[str, str], started: int
-) -> None:
-    code = f"""
+# Counts the threads that a call starts.
+COUNT = """
+import os
 from pathlib import Path
 import numpy as np, fastnn
 
@@ -170,13 +193,88 @@ def count():
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     return int(status["Threads"])
 
+def started(rows, threads=None):
+    x = np.ones((rows, 100))
+    before = count()
+    net(x, threads=threads)
+    return count() - before
+
 net = fastnn.Network([fastnn.Dense(np.ones((200, 100)))])
-x = np.ones(({rows}, 100))
-before = count()
-net(x, threads={argument})
-print(count() - before)
 """
-    assert output_of(code, **environment) == f"{started}\n"
+
+
+@pytest.mark.skipif(
+    not (_build_info.OPENMP and sys.platform.startswith("linux") and len(os.sched_getaffinity(0)) > 1),
+    reason="counts OpenMP's threads on two processors",
+)
+class TestThreadsThatACallStarts:
+    @pytest.mark.parametrize(
+        ("rows", "argument", "environment", "expected"),
+        [
+            *[(5000, 3, {}, 2), (5000, 1, {}, 0), (4, None, {}, 0), (1, 3, {}, 0)],
+            *[(5000, None, {"FASTNN_NUM_THREADS": "1"}, 0), (5000, None, {"OMP_NUM_THREADS": "1"}, 0)],
+            *[(5000, None, {"OMP_NUM_THREADS": n, "FASTNN_NUM_THREADS": "2"}, 1) for n in ("2", "2,4", "3")],
+            *[(5000, None, {"OMP_NUM_THREADS": n, "FASTNN_NUM_THREADS": "2"}, 0) for n in ("1,2", "1,4,8")],
+            *[(5000, n, {"OMP_THREAD_LIMIT": "1"}, 0) for n in (None, 2)],
+        ],
+    )
+    def test_environment(
+        self, rows: int, argument: int | None, environment: dict[str, str], expected: int
+    ) -> None:
+        assert output_of(COUNT + f"print(started({rows}, {argument}))", **environment) == f"{expected}\n"
+
+    def test_threadpoolctl(self) -> None:
+        pytest.importorskip("threadpoolctl")
+        code = """
+fastnn.set_num_threads(2)
+import threadpoolctl
+with threadpoolctl.threadpool_limits(1):
+    print(started(5000))
+print(started(5000))
+"""
+        assert output_of(COUNT + code, OMP_NUM_THREADS="2") == "0\n1\n"
+
+    @pytest.mark.parametrize("n", [1, 2])
+    def test_affinity_of_a_process_that_is_started(self, n: int) -> None:
+        few = sorted(os.sched_getaffinity(0))[:n]
+        outer = (
+            "import os, subprocess, sys\n"
+            f"os.sched_setaffinity(0, {few})\n"
+            "done = subprocess.run([sys.executable, '-c', sys.argv[1]], check=True, capture_output=True)\n"
+            "print(done.stdout.decode())"
+        )
+        inner = COUNT + "print(fastnn.get_num_threads(), started(5000))"
+        assert output_of(outer, inner).split() == [str(n), str(n - 1)]
+
+    def test_affinity_that_changes_later(self) -> None:
+        """A worker process that is given one processor doesn't start threads to share it."""
+        code = """
+fastnn.set_num_threads(2)
+child = os.fork()
+if child == 0:
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    os._exit(started(5000))
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), started(5000))
+"""
+        assert output_of(COUNT + code) == "0 1\n"
+
+    def test_workers_keep_their_affinity(self) -> None:
+        code = """
+fastnn.set_num_threads(2)
+for _ in range(5):
+    started(5000)
+    time.sleep(0.02)
+print({frozenset(os.sched_getaffinity(int(task))) == allowed for task in os.listdir("/proc/self/task")})
+"""
+        assert output_of("import time\n" + COUNT + "allowed = os.sched_getaffinity(0)\n" + code) == "{True}\n"
+
+    def test_few_rows_of_a_large_network_take_one(self) -> None:
+        code = """
+fastnn.set_num_threads(2)
+net = fastnn.Network([fastnn.Dense(np.ones((20_000, 100)))])
+print(started(27), started(100))
+"""
+        assert output_of(COUNT + code) == "0 1\n"
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")

@@ -1,20 +1,21 @@
 """How many threads a call takes: what the process may use, and what the environment asks for.
 
 A call on enough rows takes `get_num_threads` threads, or fewer if OpenMP is told so (OMP_NUM_THREADS,
-threadpoolctl). Small calls take one.
+threadpoolctl) or the calling thread may run on fewer processors by then. Small calls take one.
 """
 
 from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from fastnn._core import engine
 from fastnn._core.checks import thread_count
 
-_CGROUP_V2 = Path("/sys/fs/cgroup/cpu.max")
-_CGROUP_V1 = Path("/sys/fs/cgroup/cpu")
+_CGROUPS = Path("/sys/fs/cgroup")
+_OWN_CGROUPS = Path("/proc/self/cgroup")
 
 
 def get_num_threads() -> int:
@@ -77,17 +78,42 @@ def _processors() -> tuple[int, str]:
     return os.cpu_count() or 1, "the processors of this machine"
 
 
-def _quota() -> float:
-    """Return how many processors' worth of time the control group grants; infinity without a limit."""
+def _control_groups() -> Iterator[Path]:
+    """Yield the folders of the control groups that bind this process: its own and all above it.
+
+    In a container the path may be the host's and the folder lie elsewhere; the container's own is then the
+    topmost.
+    """
     try:
-        if _CGROUP_V2.exists():
-            quota, period = _CGROUP_V2.read_text().split()[:2]
+        lines = _OWN_CGROUPS.read_text().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        folder = _CGROUPS / "cpu" if controllers else _CGROUPS  # version 1, version 2
+        yield folder
+        for name in path.strip("/").split("/"):
+            folder /= name
+            yield folder
+
+
+def _quota_of(group: Path) -> float:
+    try:
+        if (group / "cpu.max").exists():
+            quota, period = (group / "cpu.max").read_text().split()[:2]
         else:
-            quota = (_CGROUP_V1 / "cpu.cfs_quota_us").read_text().strip()
-            period = (_CGROUP_V1 / "cpu.cfs_period_us").read_text().strip()
+            quota = (group / "cpu.cfs_quota_us").read_text().strip()
+            period = (group / "cpu.cfs_period_us").read_text().strip()
         return math.inf if quota in ("max", "-1") else int(quota) / int(period)
     except (OSError, ValueError, ZeroDivisionError):
         return math.inf
+
+
+def _quota() -> float:
+    """Return how many processors' worth of time the control groups grant; infinity without a limit."""
+    return min(map(_quota_of, _control_groups()), default=math.inf)
 
 
 def _detect() -> tuple[int, str]:

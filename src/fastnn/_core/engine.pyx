@@ -10,7 +10,7 @@ D. What isn't laid out as the kernels read it is converted a chunk at a time, so
 
 cimport cython
 cimport numpy as cnp
-from cython.parallel cimport prange, threadid
+from cython.parallel cimport parallel, prange, threadid
 from libc.stdint cimport uint64_t, uintptr_t
 from libc.stdlib cimport free, malloc
 
@@ -25,7 +25,12 @@ from fastnn._core.checks import check_out, may_overlap, real_array, thread_count
 cdef extern from "openmp.h" nogil:
     int openmp_max_threads()
     int openmp_processors()
+    int openmp_recently()
     void openmp_release_threads()
+    ctypedef struct openmp_team:
+        pass
+    openmp_team openmp_gather()
+    void openmp_begin(openmp_team *team)
 
 cdef extern from "fpmode.h" nogil:
     uint64_t fp_mode_enter()
@@ -48,15 +53,24 @@ cdef enum:
     MAX_COLUMNS = 256
     COLUMN_BYTES = 16 * 1024
     NARROW_BLOCK_ROWS = 2048
-    CHUNK_BYTES = 1024 * 1024
     # First layers of no more weights than this keep them in the second cache, and ask for the next block's inputs.
     NEAR_BYTES = 512 * 1024
+    # What is converted takes what a thread's SCRATCH_BYTES leave, but this much at least.
+    SCRATCH_BYTES = 2 * 1024 * 1024
+    MIN_CHUNK_BYTES = 64 * 1024
 
-# Multiply-adds (an activation counts for ACTIVATION_WORK): below the first, handing over the interpreter
-# lock costs more than it gives; below the second, so does a second thread.
+# Multiply-adds; an activation counts for ACTIVATION_WORK. Below MIN_NOGIL_WORK, handing over the interpreter
+# lock costs more than it gives.
 cdef Py_ssize_t ACTIVATION_WORK = 32
 cdef double MIN_NOGIL_WORK = 20_000
-cdef double MIN_PARALLEL_WORK = 4_000_000
+
+# What a call must have for each of its threads, about 13 microseconds. benchmarks/scaling.py finds two
+# threads as fast as one from 0.5 million for both, and 1.4 times as fast from 2. Workers that sleep take 50
+# to 110 microseconds to wake, and the caller waits for them: then WAKING_WORK. Fewer rows than
+# MIN_THREAD_ROWS don't use the weights often enough to gain by sharing them.
+cdef double MIN_THREAD_WORK = 1_000_000
+cdef double WAKING_WORK = 10_000_000
+cdef Py_ssize_t MIN_THREAD_ROWS = 14
 
 cdef int default_threads = 1
 
@@ -254,23 +268,27 @@ cdef class Plan:
 
     cdef int run_arrays(self, cnp.ndarray x, cnp.ndarray out, int threads) except -1:
         cdef Py_ssize_t rows = x.shape[0]
-        cdef Py_ssize_t width = max(self.n_inputs, self.n_outputs, 1)
-        cdef Py_ssize_t step = max(CHUNK_BYTES // (width * self.itemsize), 1)
         cdef bint x_direct = self.is_direct(x)
         cdef bint out_direct = self.has_direct_rows(out)
-        cdef Py_ssize_t i
+        cdef Py_ssize_t i, step, width
         cdef cnp.ndarray source, target
-        if x_direct and out_direct:
+        if (x_direct and out_direct) or rows == 0:
             return self.run_direct(x, out, threads)
-        if threads == 0:
-            threads = self.worthwhile_threads(rows)
+        threads = self.threads_for(rows, threads)
+        width = (0 if x_direct else self.n_inputs) + (0 if out_direct else self.n_outputs)
+        step = max(threads * (SCRATCH_BYTES - self.scratch_bytes), MIN_CHUNK_BYTES)
+        step = max(step // (max(width, 1) * self.itemsize), 1)
+        step = min(step, rows)
+        x_chunk = None if x_direct else np.empty((step, self.n_inputs), self.dtype)
+        out_chunk = None if out_direct else np.empty((step, self.n_outputs), self.dtype)
         for i in range(0, rows, step):
             source, target = x[i : i + step], out[i : i + step]
             if not x_direct:
+                source = x_chunk[: len(source)]
                 with np.errstate(all="ignore"):
-                    source = np.array(source, dtype=self.dtype, order="C")
+                    np.copyto(source, x[i : i + step], casting="unsafe")
             if not out_direct:
-                target = np.empty((source.shape[0], self.n_outputs), self.dtype)
+                target = out_chunk[: len(target)]
             self.run_direct(source, target, threads)
             if not out_direct:
                 out[i : i + step] = target
@@ -337,30 +355,32 @@ cdef class Plan:
         cdef double work = self.row_work * rows
         cdef Py_ssize_t step, blocks, block
         cdef char *scratch
+        cdef openmp_team team
         if rows == 0 or self.n_outputs == 0:
             return 0
         if rows == 1 and 2 * self.stride * self.itemsize <= STACK_BYTES:
             self.run_one(x, out, work)
             return 0
-        if threads == 0:
-            threads = self.worthwhile_threads(rows)
-        if threads > 1:
-            # OpenMP ends the process where it can't start a thread; more than these wouldn't help anyway.
-            threads = min(threads, 2 * openmp_processors())
+        threads = self.threads_for(rows, threads)
         step = self.block_rows
-        if rows < step * threads:
-            step = max((rows + threads - 1) // threads, 1)
+        if threads > 1:
+            # As many blocks for each thread, all of a size.
+            blocks = (rows + step * threads - 1) // (step * threads) * threads
+            step = (rows + blocks - 1) // blocks
         blocks = (rows + step - 1) // step
-        threads = <int>max(min(threads, blocks), 1)
+        threads = <int>min(threads, blocks)
         scratch = <char *>malloc(threads * self.scratch_bytes + ALIGNMENT)
         if scratch == NULL:
             raise MemoryError(f"no memory for {threads * self.scratch_bytes} bytes of scratch")
-        with nogil:
-            if threads == 1:
+        if threads == 1:
+            with nogil:
                 for block in range(blocks):
                     self.run_block(x, x_stride, rows, out, out_stride, step, block, aligned(scratch))
-            else:
-                for block in prange(blocks, num_threads=threads, schedule="dynamic"):
+        else:
+            team = openmp_gather()
+            with nogil, parallel(num_threads=threads):
+                openmp_begin(&team)
+                for block in prange(blocks, schedule="dynamic"):
                     self.run_block(
                         x, x_stride, rows, out, out_stride, step, block,
                         aligned(scratch) + threadid() * self.scratch_bytes,
@@ -368,10 +388,22 @@ cdef class Plan:
         free(scratch)
         return 0
 
-    cdef int worthwhile_threads(self, Py_ssize_t rows):
-        if self.row_work * rows < MIN_PARALLEL_WORK:
+    cdef int threads_for(self, Py_ssize_t rows, int asked):
+        # `asked` 0: as many as are worth it.
+        cdef double work = self.row_work * rows
+        cdef double most
+        if asked == 1:
             return 1
-        return min(default_threads, openmp_max_threads())
+        if asked > 1:
+            # OpenMP ends the process where it can't start a thread; more than these wouldn't help anyway.
+            return min(asked, 2 * openmp_processors())
+        most = min(work / MIN_THREAD_WORK, <double>(rows // MIN_THREAD_ROWS), default_threads)
+        if most < 2:
+            return 1
+        if not openmp_recently():
+            most = min(most, work / WAKING_WORK)
+        # A worker process may have been given fewer processors than it began with.
+        return max(min(<int>most, openmp_max_threads(), openmp_processors()), 1)
 
     cdef void run_one(self, const char *x, char *out, double work):
         cdef char scratch[STACK_BYTES + ALIGNMENT]

@@ -2,11 +2,33 @@
 #ifndef FASTNN_OPENMP_H
 #define FASTNN_OPENMP_H
 
+/* Where the threads of a parallel region begin. Linux may wake a worker on the caller's processor although
+ * another one is idle; it then waits until the caller's time slice ends, and the caller for it. So a caller whose
+ * workers haven't all begun at once lets them go first, and a worker that finds itself on the caller's processor
+ * moves to another one. */
+typedef struct {
+    int processor; /* the caller's */
+    int begun;     /* workers */
+} openmp_team;
+
 #if defined(_OPENMP)
 #include <omp.h>
 
 static int openmp_max_threads(void) { return omp_get_max_threads(); }
 static int openmp_processors(void) { return omp_get_num_procs(); }
+
+/* Whether this thread asked within the last 2 milliseconds. If it computed in parallel then, its workers haven't
+ * gone to sleep yet: GCC's stay awake for about 10. */
+static double openmp_asked;
+#pragma omp threadprivate(openmp_asked)
+
+static int openmp_recently(void)
+{
+    double now = omp_get_wtime();
+    int recently = now - openmp_asked < 0.002;
+    openmp_asked = now;
+    return recently;
+}
 
 /* A child that GCC's libgomp forks inherits the record of the parent's threads but not the threads, and would
  * wait for them forever; so the calling thread's are ended before a fork. LLVM's libomp sees to forks itself, and
@@ -23,10 +45,63 @@ static void openmp_release_threads(void)
 #else
 static void openmp_release_threads(void) {}
 #endif
+
+#if defined(__linux__)
+#include <sched.h>
+
+/* 2 to 4 microseconds: a worker that is awake begins within one. */
+enum { OPENMP_POLLS = 4000 };
+
+static openmp_team openmp_gather(void)
+{
+    openmp_team team = {sched_getcpu(), 0};
+    return team;
+}
+
+static void openmp_leave(int processor)
+{
+    cpu_set_t allowed, others;
+    if (sched_getaffinity(0, sizeof allowed, &allowed))
+        return;
+    others = allowed;
+    CPU_CLR(processor, &others);
+    if (CPU_COUNT(&others) && !sched_setaffinity(0, sizeof others, &others))
+        sched_setaffinity(0, sizeof allowed, &allowed);
+}
+
+static void openmp_begin(openmp_team *team)
+{
+    int begun = 0;
+    int i;
+    if (omp_get_thread_num()) {
+#pragma omp atomic
+        team->begun++;
+        if (sched_getcpu() == team->processor)
+            openmp_leave(team->processor);
+        return;
+    }
+    for (i = 0; i < OPENMP_POLLS && begun < omp_get_num_threads() - 1; i++) {
+#pragma omp atomic read
+        begun = team->begun;
+    }
+    if (begun < omp_get_num_threads() - 1)
+        sched_yield();
+}
+#endif
 #else
 static int openmp_max_threads(void) { return 1; }
 static int openmp_processors(void) { return 1; }
+static int openmp_recently(void) { return 0; }
 static void openmp_release_threads(void) {}
+#endif
+
+#if !defined(_OPENMP) || !defined(__linux__)
+static openmp_team openmp_gather(void)
+{
+    openmp_team team = {0, 0};
+    return team;
+}
+static void openmp_begin(openmp_team *team) { (void)team; }
 #endif
 
 #endif
