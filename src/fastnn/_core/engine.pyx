@@ -50,6 +50,8 @@ cdef enum:
     # A network this narrow lets vectors span examples, if there are that many: MAX_COLUMNS at once, fewer if
     # two buffers of them would outgrow the first cache.
     NARROW_WIDTH = 16
+    # A layer of no more outputs but this many inputs or more lets vectors span the inputs.
+    DOT_INPUTS = 32
     MAX_COLUMNS = 256
     COLUMN_BYTES = 16 * 1024
     NARROW_BLOCK_ROWS = 2048
@@ -128,7 +130,6 @@ cdef class Plan:
         cdef Kernels kernels = dispatch.kernels(dtype, isa)
         cdef Py_ssize_t widest = 1
         cdef Py_ssize_t hidden = 1
-        cdef Py_ssize_t most_outputs = 0
         cdef int i
         self.dtype = kernels.dtype
         self.typenum = self.dtype.num
@@ -137,6 +138,7 @@ cdef class Plan:
         self.n_outputs = layers[len(layers) - 1][0].shape[0]
         self.kernels = kernels.table
         self.keep = [kernels]
+        self.narrow = True
         self.jobs = <layer_jobs *>malloc(len(layers) * sizeof(layer_jobs))
         if self.jobs == NULL:
             raise MemoryError("no memory for the network's plan")
@@ -144,12 +146,9 @@ cdef class Plan:
             self.add_layer(&self.jobs[i], weight, bias, activation)
             widest = max(widest, weight.shape[0], weight.shape[1])
             hidden = max(hidden, weight.shape[1] if i else 1)
-            most_outputs = max(most_outputs, <Py_ssize_t>weight.shape[0])
+            self.narrow &= weight.shape[0] <= NARROW_WIDTH and weight.shape[1] < DOT_INPUTS
             self.row_work += weight.shape[0] * (weight.shape[1] + ACTIVATION_WORK)
         self.n_layers = len(layers)
-        self.narrow = (
-            most_outputs <= NARROW_WIDTH and 2 * widest * self.kernels.panel * self.itemsize <= BLOCK_BYTES
-        )
         weight = layers[0][0]
         self.looks_ahead = weight.nbytes <= NEAR_BYTES
         self.size_blocks(widest if self.narrow else hidden)
@@ -162,7 +161,8 @@ cdef class Plan:
         n_outputs, n_inputs = weight.shape
         start = aligned_zeros(-(-n_outputs // panel) * panel, self.dtype)
         start[:n_outputs] = bias
-        panels = pack(weight, panel, self.kernels.lanes)
+        few = n_outputs <= NARROW_WIDTH and n_inputs >= DOT_INPUTS
+        panels = pad_rows(weight) if few else pack(weight, panel, self.kernels.lanes)
         jobs.rows.depth = n_inputs
         jobs.rows.width = n_outputs
         jobs.rows.panels = cnp.PyArray_DATA(panels)
@@ -170,11 +170,12 @@ cdef class Plan:
         jobs.rows.start_stride = 0
         jobs.rows.activation = activation
         jobs.rows.column_stride = 0
+        jobs.rows.weight_stride = panels.shape[1] if few else 0
         jobs.rows.padded = False
         jobs.rows.ahead = NULL
         jobs.rows.ahead_size = 0
         jobs.columns = jobs.rows
-        if n_outputs <= NARROW_WIDTH:
+        if n_outputs <= NARROW_WIDTH and not few:
             spread = np.ascontiguousarray(np.repeat(bias[:, np.newaxis], FASTNN_START_PANELS * panel, axis=1))
             jobs.columns.x = cnp.PyArray_DATA(weight)
             jobs.columns.x_stride = n_inputs
@@ -542,3 +543,12 @@ def pack(weight, Py_ssize_t panel, Py_ssize_t lanes):
     if left:
         packed[whole * panel * n_inputs :].reshape(n_inputs, last)[:, :left] = weight[whole * panel :].T
     return packed
+
+
+def pad_rows(weight):
+    """Return weight with zeros behind each row, up to a multiple of 16, as table.h says."""
+    n_outputs, n_inputs = weight.shape
+    width = -(-n_inputs // 16) * 16
+    padded = aligned_zeros(n_outputs * width, weight.dtype).reshape(n_outputs, width)
+    padded[:, :n_inputs] = weight
+    return padded

@@ -6,9 +6,6 @@
 # and the number of rows only say which chains run side by side.
 
 cdef enum:
-    # Of products of one sign, a chain of n is off by up to n/9 roundings in practice; 64 keep that below 8.
-    # Against 256 they cost 2 % of the time.
-    CHAIN = 64
     # A panel's block of 256 terms stays in the first cache while it serves tile after tile.
     SUM_BLOCK = 256
 
@@ -72,7 +69,9 @@ cdef void dense(const fastnn_dense *layer) noexcept nogil:
     cdef const real *ahead = <const real *>layer.ahead
     if layer.rows == 0:
         return
-    while True:
+    if layer.weight_stride:
+        dense_dots(layer, elementwise)
+    while not layer.weight_stride:
         depth = min(layer.depth - first, SUM_BLOCK)
         sum_block(layer, first, depth, elementwise if first + depth == layer.depth else IDENTITY, &ahead)
         first += depth

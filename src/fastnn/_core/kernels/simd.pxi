@@ -73,3 +73,21 @@ cdef extern from "tile.h" nogil:
     )
     void tile_floor(tile *t, int rows, int vecs, real least)
     void tile_store(tile *t, int rows, int vecs, real *out, Py_ssize_t stride, Py_ssize_t columns)
+
+cdef extern from "dots.h" nogil:
+    ctypedef struct dots:
+        pass
+
+    enum:
+        DOT_LANES
+        DOTS_AT_ONCE
+        MOST_DOTS
+        MOST_DOT_ROWS
+        MOST_DOT_GROUPS
+
+    void dots_zero(dots *t, int rows, int outs)
+    void dots_step(
+        dots *t, int rows, int outs, const real **x, Py_ssize_t x_stride, const real *weights,
+        Py_ssize_t weight_stride, long terms
+    )
+    void dots_join(const dots *t, int rows, int outs, real *sums)
