@@ -55,7 +55,7 @@ cdef enum:
     MAX_COLUMNS = 256
     COLUMN_BYTES = 16 * 1024
     NARROW_BLOCK_ROWS = 2048
-    # First layers of no more weights than this keep them in the second cache, and ask for the next block's inputs.
+    # A first layer of no more weights than this keeps them in the second cache, and asks for the next inputs.
     NEAR_BYTES = 512 * 1024
     # What is converted takes what a thread's SCRATCH_BYTES leave, but this much at least.
     SCRATCH_BYTES = 2 * 1024 * 1024

@@ -11,8 +11,8 @@ cdef inline vec relu_derivative(vec z) noexcept nogil:
 
 
 cdef inline vec fraction(vec x) noexcept nogil:
-    # e / (1 + e), e = e^x, for EXP_NORMAL <= x <= 0. What the roundings of e, of 1 + e and of the quotient left is
-    # put back: without it, sigmoid would be off by 2.3 ULP.
+    # e / (1 + e), e = e^x, for EXP_NORMAL <= x <= 0. What the roundings of e, of 1 + e and of the quotient
+    # left is put back: without it, sigmoid would be off by 2.3 ULP.
     cdef vec e_lower
     cdef vec e = exp_normal(x, &e_lower)
     cdef vec d = v_add(v_set1(1), e)
@@ -23,7 +23,8 @@ cdef inline vec fraction(vec x) noexcept nogil:
 
 
 cdef inline vec sigmoid(vec z) noexcept nogil:
-    # e / (1 + e) for z < 0 and 1 less that above, e = e^-|z|: nothing overflows, and small results keep their bits.
+    # e / (1 + e) for z < 0 and 1 less that above, e = e^-|z|: nothing overflows, and small results keep their
+    # bits.
     cdef vec x = v_minus_abs(z)
     cdef vec q = fraction(v_max(v_set1(EXP_NORMAL), x))
     cdef mask tiny = v_lt(x, v_set1(EXP_NORMAL))

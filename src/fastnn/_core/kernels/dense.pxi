@@ -1,9 +1,9 @@
 # A dense layer over a block of rows: the product in register tiles, the activation while they are warm.
 #
-# Each output is a sum of chains: CHAIN multiply-adds in the order of k, the first chain from what the sum starts
-# from (a bias), the others from 0. The chains of SUM_BLOCK terms are added up in order; from the second block on,
-# their sum is added to what stands. That order is all that the bits depend on: the tile's shape, the panel's width
-# and the number of rows only say which chains run side by side.
+# Each output is a sum of chains: CHAIN multiply-adds in the order of k, the first chain from what the sum
+# starts from (a bias), the others from 0. The chains of SUM_BLOCK terms are added up in order; from the
+# second block on, their sum is added to what stands. That order is all that the bits depend on: the tile's
+# shape, the panel's width and the number of rows only say which chains run side by side.
 
 cdef enum:
     # A panel's block of 256 terms stays in the first cache while it serves tile after tile.
@@ -39,7 +39,8 @@ cdef void sum_block(
     job.add = first != 0
     job.activation = activation
     job.ahead = ahead[0]
-    job.ahead_step = min((layer.ahead_size + pairs - 1) // pairs if ahead[0] != NULL else 2 * PANEL // count, LINE)
+    job.ahead_step = (layer.ahead_size + pairs - 1) // pairs if ahead[0] != NULL else 2 * PANEL // count
+    job.ahead_step = min(job.ahead_step, LINE)
     while column < layer.width:
         vecs = tile_width(layer.rows, layer.width - column)
         job.columns = vecs * VECTOR_LANES if layer.padded else min(layer.width - column, vecs * VECTOR_LANES)

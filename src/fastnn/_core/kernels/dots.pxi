@@ -1,5 +1,5 @@
-# A dense layer of few outputs and many inputs: lanes span k. dots.h says in which order a sum is added up; every
-# DOT_BLOCK terms it is joined and added to what stands, at first the bias.
+# A dense layer of few outputs and many inputs: lanes span k. dots.h says in which order a sum is added up;
+# every DOT_BLOCK terms it is joined and added to what stands, at first the bias.
 
 cdef enum:
     DOT_BLOCK = CHAIN * DOT_LANES

@@ -2,10 +2,9 @@
 # row, as in the columns of a narrow network). Both do the same operations on each element.
 #
 # With d = z - max and e = e^d, softmax is e / sum(e) and log-softmax d - log(sum(e)). The sum is 32
-# interleaved sums, element j in sum j mod 32, joined in pairs of neighbours, the pairs in pairs, and so on; each
-# carries its rounding errors along.
-# Log-softmax counts the maxima (e = 1) apart, so that near 0 it sees what little is left above 1. A NaN, a +inf
-# or a row of -inf makes some d NaN, and so the whole row.
+# interleaved sums, element j in sum j mod 32, joined in pairs of neighbours, the pairs in pairs, and so on;
+# each carries its rounding errors along. Log-softmax counts the maxima (e = 1) apart, so that near 0 it sees
+# what little is left above 1. A NaN, a +inf or a row of -inf makes some d NaN, and so the whole row.
 #
 # `activation` is a literal where the inlined functions are called.
 
@@ -150,7 +149,11 @@ cdef inline void normalize_row(int activation, real *z, Py_ssize_t n) noexcept n
                 e = d
             else:
                 d = difference(d, top, &lower)
-        v_store_part(z + j, quotient(e, by, reciprocal) if activation == SOFTMAX else v_sub(d, v_sub(by, lower)), left)
+        if activation == SOFTMAX:
+            d = quotient(e, by, reciprocal)
+        else:
+            d = v_sub(d, v_sub(by, lower))
+        v_store_part(z + j, d, left)
 
 
 cdef inline void normalize_column(int activation, real *z, Py_ssize_t stride, Py_ssize_t n) noexcept nogil:
@@ -184,7 +187,8 @@ cdef inline void normalize_column(int activation, real *z, Py_ssize_t stride, Py
 
 
 cdef inline void softmax_pair(real *z, real *other) noexcept nogil:
-    # normalize_column of two, where one e is 1 and the sum needs no remainder: the same bits for half the work.
+    # normalize_column of two, where one e is 1 and the sum needs no remainder: the same bits for half the
+    # work.
     cdef vec a = v_load(z)
     cdef vec b = v_load(other)
     cdef vec top = v_max(a, b)

@@ -1,4 +1,5 @@
-# The vocabulary, for Cython. simd.h says what each operation does, on one vector; here a vec is a pair of them.
+# The vocabulary, for Cython. simd.h says what each operation does, on one vector; here a vec is a pair of
+# them.
 
 cdef extern from "pair.h" nogil:
     ctypedef float real
@@ -61,13 +62,12 @@ cdef extern from "tile.h" nogil:
         STRIP_VECS
 
     void tile_rows(const real **x, int rows, const real *first, Py_ssize_t stride)
-    void tile_zero(tile *t, int rows, int vecs)
     void tile_start(tile *t, int rows, int vecs, const real *start, Py_ssize_t stride)
     void tile_multiply(
         tile *t, int rows, int vecs, const real **x, Py_ssize_t x_stride, const real **panel,
-        Py_ssize_t panel_step, Py_ssize_t panel_stride, Py_ssize_t depth, const real **ahead, Py_ssize_t ahead_step
+        Py_ssize_t panel_step, Py_ssize_t panel_stride, Py_ssize_t depth,
+        const real **ahead, Py_ssize_t ahead_step
     )
-    void tile_add(tile *t, int rows, int vecs, const tile *other)
     void tile_add_stored(
         tile *t, int rows, int vecs, const real *out, Py_ssize_t stride, Py_ssize_t columns
     )

@@ -1,7 +1,7 @@
 # The register tile's kernels: one for each height and width, from one source.
 #
-# Each is a function of its own, and called through a table: GCC would merge them into one function that it can't
-# hold in its registers.
+# Each is a function of its own, and called through a table: GCC would merge them into one function that it
+# can't hold in its registers.
 
 cdef enum:
     # Of products of one sign, a chain of n is off by up to n/9 roundings in practice; 64 keep that below 8.

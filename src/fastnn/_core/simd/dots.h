@@ -10,8 +10,9 @@
 enum { DOT_LANES = 16, DOT_VECS = DOT_LANES / LANES, MOST_DOT_ROWS = 8, MOST_DOT_OUTS = 4 };
 enum { MOST_DOT_GROUPS = (MOST_DOT_ROWS + GROUP - 1) / GROUP };
 /* As many as leave half of the registers free. */
-enum { DOTS_AT_ONCE = (TILE_ROWS > 6 ? 16 : 8) / DOT_VECS > 0 ? (TILE_ROWS > 6 ? 16 : 8) / DOT_VECS : 1 };
-enum { MOST_DOTS = DOTS_AT_ONCE > MOST_DOT_OUTS ? DOTS_AT_ONCE : MOST_DOT_OUTS };
+enum { DOT_REGISTERS = TILE_ROWS > 6 ? 16 : 8 };
+enum { DOTS_AT_ONCE = (int)DOT_REGISTERS > (int)DOT_VECS ? DOT_REGISTERS / DOT_VECS : 1 };
+enum { MOST_DOTS = (int)DOTS_AT_ONCE > (int)MOST_DOT_OUTS ? DOTS_AT_ONCE : MOST_DOT_OUTS };
 
 typedef struct {
     vec at[MOST_DOT_ROWS][MOST_DOT_OUTS][DOT_VECS];
@@ -43,21 +44,27 @@ FASTNN_INLINE void dots_step(dots *t, int rows, int outs, const real **x, ptrdif
     EACH_GROUP x[g] += DOT_LANES;
 }
 
+/* Adds up neighbouring lanes of `count` vectors; returns how many vectors take the sums. */
+FASTNN_INLINE int dots_add_pairs(vec *a, int count)
+{
+    UNROLLED for (int i = 0; i < (count + 1) / 2; i++)
+    {
+        vec next = a[2 * i + 1 < count ? 2 * i + 1 : 2 * i];
+        a[i] = v_add(v_even(a[2 * i], next), v_odd(a[2 * i], next));
+    }
+    return (count + 1) / 2;
+}
+
 /* Writes the sums, row by row, and up to LANES - 1 reals more. */
 FASTNN_INLINE void dots_join(const dots *t, int rows, int outs, real *sums)
 {
     vec a[MOST_DOTS * DOT_VECS];
     int count = rows * outs * DOT_VECS;
     EACH_ROW EACH_OUT EACH_DOT_VEC a[(i * outs + j) * DOT_VECS + v] = t->at[i][j][v];
-    UNROLLED for (int lanes = 1; lanes < DOT_LANES; lanes *= 2)
-    {
-        UNROLLED for (int i = 0; i < (count + 1) / 2; i++)
-        {
-            vec next = a[2 * i + 1 < count ? 2 * i + 1 : 2 * i];
-            a[i] = v_add(v_even(a[2 * i], next), v_odd(a[2 * i], next));
-        }
-        count = (count + 1) / 2;
-    }
+    count = dots_add_pairs(a, count);
+    count = dots_add_pairs(a, count);
+    count = dots_add_pairs(a, count);
+    count = dots_add_pairs(a, count);
     UNROLLED for (int i = 0; i < count; i++) v_store(sums + i * LANES, a[i]);
 }
 
