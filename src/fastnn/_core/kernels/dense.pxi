@@ -73,7 +73,9 @@ cdef void dense(const fastnn_dense *layer) noexcept nogil:
     if layer.weight_stride:
         dense_dots(layer, elementwise)
     while not layer.weight_stride:
-        depth = min(layer.depth - first, SUM_BLOCK)
+        depth = layer.depth - first
+        if depth > SUM_BLOCK + CHAIN:
+            depth = SUM_BLOCK
         sum_block(layer, first, depth, elementwise if first + depth == layer.depth else IDENTITY, &ahead)
         first += depth
         if first == layer.depth:

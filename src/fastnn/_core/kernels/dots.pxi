@@ -83,8 +83,6 @@ cdef void all_dots(
 
 cdef void dense_dots(const fastnn_dense *layer, int activation) noexcept nogil:
     cdef Py_ssize_t column = 0
-    cdef Py_ssize_t row
-    cdef real *z
     while column < layer.width:
         if column + 4 <= layer.width and DOTS_AT_ONCE >= 4:
             all_dots(layer, column, 4, dots_4, one_row_4)
@@ -95,7 +93,6 @@ cdef void dense_dots(const fastnn_dense *layer, int activation) noexcept nogil:
         else:
             all_dots(layer, column, 1, dots_1, one_row_1)
             column += 1
-    if activation != IDENTITY:
-        for row in range(layer.rows):
-            z = <real *>layer.out + row * layer.out_stride
-            activate(activation, z, z, layer.width)
+    activate_rows(
+        activation, <real *>layer.out, <real *>layer.out, layer.width, layer.rows, layer.out_stride
+    )

@@ -37,9 +37,7 @@ cdef inline void tiles(int rows, int vecs, tile_job *job, Py_ssize_t count) noex
     cdef real *held = <real *>&held_sums
     cdef const real *x[GROUPS]
     cdef const real *panel
-    cdef real *z
     cdef Py_ssize_t k, c
-    cdef int i
     cdef const real *start
     cdef Py_ssize_t start_stride
     for c in range(count):
@@ -67,10 +65,8 @@ cdef inline void tiles(int rows, int vecs, tile_job *job, Py_ssize_t count) noex
         if job.activation == RELU:
             tile_floor(&sums, rows, vecs, 0)
         tile_store(&sums, rows, vecs, job.out, job.out_stride, job.columns)
-        if job.activation != RELU and job.activation != IDENTITY:
-            for i in range(rows):
-                z = job.out + i * job.out_stride
-                activate(job.activation, z, z, job.columns)
+        if job.activation != RELU:
+            activate_rows(job.activation, job.out, job.out, job.columns, rows, job.out_stride)
         job.x += rows * job.x_stride
         job.start += rows * job.start_stride
         job.out += rows * job.out_stride
