@@ -187,22 +187,17 @@ cdef inline void normalize_column(int activation, real *z, Py_ssize_t stride, Py
 
 
 cdef inline void softmax_pair(real *z, real *other) noexcept nogil:
-    # normalize_column of two, where one e is 1 and the sum needs no remainder: the same bits for half the
-    # work.
+    # normalize_column of two, where one e is 1 and the sum needs no remainder: the same bits for half the work.
     cdef vec a = v_load(z)
     cdef vec b = v_load(other)
     cdef vec top = v_max(a, b)
+    cdef vec d, lower, e, e_lower, by, most, least
     cdef mask a_below = v_lt(a, b)
-    cdef vec d, lower, e, e_lower, by, reciprocal, most, least
-    d = two_difference(a, b, &lower)
-    lower = v_select(a_below, lower, v_sub(v_set1(0), lower))
-    d = v_sub(v_sub(top, top), v_abs(d))    # NaN where the top is infinite
-    lower = v_select(v_lt(v_set1(EXP_MIN), d), lower, v_set1(0))
-    e = exp_negative(d, lower, 0, &e_lower)
-    by = v_add(v_set1(1), e)
-    reciprocal = v_div(v_set1(1), by)
-    most = quotient(v_set1(1), by, reciprocal)
-    least = quotient(e, by, reciprocal)
+    d = difference(v_min(b, a), top, &lower)    # of both, whichever is NaN
+    e = exp_of(SOFTMAX, d, lower, &e_lower)
+    by = v_add(v_add(v_set1(1), e), v_sub(top, top))    # NaN where the top is infinite
+    most = v_div(v_set1(1), by)
+    least = quotient(e, by, most)
     v_store(z, v_select(a_below, least, most))
     v_store(other, v_select(a_below, most, least))
 

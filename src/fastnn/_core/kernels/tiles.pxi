@@ -65,7 +65,7 @@ cdef inline void tiles(int rows, int vecs, tile_job *job, Py_ssize_t count) noex
         if job.activation == RELU:
             tile_floor(&sums, rows, vecs, 0)
         tile_store(&sums, rows, vecs, job.out, job.out_stride, job.columns)
-        if job.activation != RELU:
+        if job.activation != RELU and job.activation != IDENTITY:
             activate_rows(job.activation, job.out, job.out, job.columns, rows, job.out_stride)
         job.x += rows * job.x_stride
         job.start += rows * job.start_stride
