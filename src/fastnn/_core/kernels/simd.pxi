@@ -50,6 +50,7 @@ cdef extern from "pair.h" nogil:
     vec v_odd "p_odd"(vec a, vec b)
     vec v_zip_low "p_zip_low"(vec a, vec b)
     vec v_zip_high "p_zip_high"(vec a, vec b)
+    void v_prefetch "p_prefetch"(const real *p)
 
 cdef extern from "tile.h" nogil:
     ctypedef struct tile:
