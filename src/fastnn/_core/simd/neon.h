@@ -58,8 +58,18 @@ FASTNN_INLINE vec v_select(mask m, vec yes, vec no) { return OP(bsl)(m, yes, no)
 FASTNN_INLINE mask v_lt(vec a, vec b) { return OP(clt)(a, b); }
 FASTNN_INLINE mask v_eq(vec a, vec b) { return OP(ceq)(a, b); }
 FASTNN_INLINE int v_any(mask m) { return vmaxvq_u32(AS_U32(m)) != 0; }
-FASTNN_INLINE vec v_max(vec a, vec b) { return v_select(v_lt(b, a), a, b); }
-FASTNN_INLINE vec v_min(vec a, vec b) { return v_select(v_lt(a, b), a, b); }
+/* LLVM makes FMAX of a choice between 0 and x by their order, and FMAX has no -0 where there is a 0
+ * (llvm-project issue 93414); so Clang mustn't see where the mask comes from. */
+FASTNN_INLINE mask v_lt_hidden(vec a, vec b)
+{
+    mask m = v_lt(a, b);
+#if defined(__clang__)
+    __asm__("" : "+w"(m));
+#endif
+    return m;
+}
+FASTNN_INLINE vec v_max(vec a, vec b) { return v_select(v_lt_hidden(b, a), a, b); }
+FASTNN_INLINE vec v_min(vec a, vec b) { return v_select(v_lt_hidden(a, b), a, b); }
 FASTNN_INLINE vec v_abs(vec a) { return OP(abs)(a); }
 FASTNN_INLINE vec v_minus_abs(vec a) { return OP(neg)(OP(abs)(a)); }
 FASTNN_INLINE vec v_copysign(vec magnitude, vec sign)

@@ -27,8 +27,17 @@ FASTNN_INLINE vec v_div(vec a, vec b) { return a / b; }
 FASTNN_INLINE vec v_muladd(vec a, vec b, vec c) { return OP(fma)(a, b, c); }
 FASTNN_INLINE vec v_negmuladd(vec a, vec b, vec c) { return OP(fma)(-a, b, c); }
 FASTNN_INLINE vec v_residual(vec a, vec b, vec c) { return OP(fma)(-a, b, c); }
-FASTNN_INLINE vec v_max(vec a, vec b) { return a > b ? a : b; }
-FASTNN_INLINE vec v_min(vec a, vec b) { return a < b ? a : b; }
+/* LLVM takes a choice between 0 and x by their order for a maximum that has no -0 where there is a 0.
+ * See llvm-project issue 93414. So Clang must not see that it is by their order. */
+FASTNN_INLINE int hidden(int truth)
+{
+#if defined(__clang__)
+    __asm__("" : "+r"(truth));
+#endif
+    return truth;
+}
+FASTNN_INLINE vec v_max(vec a, vec b) { return hidden(a > b) ? a : b; }
+FASTNN_INLINE vec v_min(vec a, vec b) { return hidden(a < b) ? a : b; }
 FASTNN_INLINE vec v_abs(vec a) { return OP(fabs)(a); }
 FASTNN_INLINE vec v_minus_abs(vec a) { return -OP(fabs)(a); }
 FASTNN_INLINE vec v_copysign(vec magnitude, vec sign) { return OP(copysign)(magnitude, sign); }
