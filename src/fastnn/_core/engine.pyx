@@ -2,7 +2,7 @@
 
 A. Weights are packed once, as table.h says; inputs never are.
 B. A block of rows goes through all layers before the next one starts, between two buffers that fit in the
-   second cache. Threads take blocks.
+   second cache. Threads take blocks; where the rows are few, they share each layer's outputs instead.
 C. Where every layer has few outputs, a vector spans examples instead: the roles of weights and inputs swap,
    and columns of examples go through the same kernel.
 D. What isn't laid out as the kernels read it is converted a chunk at a time, so memory stays bounded.
@@ -15,7 +15,8 @@ from libc.stdint cimport uint64_t, uintptr_t
 from libc.stdlib cimport free, malloc
 
 from fastnn._core.dispatch cimport Kernels
-from fastnn._core.table cimport FASTNN_START_PANELS, fastnn_dense, fastnn_kernels
+from fastnn._core.table cimport FASTNN_START_PANELS, IDENTITY, LOG_SOFTMAX, SOFTMAX
+from fastnn._core.table cimport fastnn_dense, fastnn_kernels
 
 import numpy as np
 
@@ -72,11 +73,29 @@ cdef double MIN_THREAD_WORK = 1_000_000
 cdef double WAKING_WORK = 10_000_000
 cdef Py_ssize_t MIN_THREAD_ROWS = 14
 
+# Threads share each layer's outputs where every one gets this many bytes of weights, in the mean of the layers,
+# and fewer than SHARED_ROWS rows. For less, the barriers cost more than they give; with more rows, it takes as
+# long to pass the activations from cache to cache as to read all the weights. After a pause, when the weights
+# come from memory, a byte of them counts for READ_WORK.
+cdef Py_ssize_t MIN_SHARE_BYTES = 128 * 1024
+cdef Py_ssize_t SHARED_ROWS = 24
+cdef double READ_WORK = 3
+
 cdef int default_threads = 1
 
 ctypedef struct layer_jobs:
     fastnn_dense rows
     fastnn_dense columns
+
+# Rows to take through all layers. Strides in elements.
+ctypedef struct row_block:
+    const char *x
+    Py_ssize_t x_stride
+    Py_ssize_t rows
+    Py_ssize_t next_rows        # how many the same thread may take next, behind them
+    char *out
+    Py_ssize_t out_stride
+    char *scratch
 
 
 def set_default_threads(int n):
@@ -117,7 +136,7 @@ cdef class Engine:
     cdef int typenum
     cdef bint narrow, looks_ahead
     cdef double row_work
-    cdef Py_ssize_t itemsize, stride, columns, block_rows, scratch_bytes
+    cdef Py_ssize_t weight_bytes, itemsize, stride, columns, block_rows, scratch_bytes, most_sharers
     cdef readonly cnp.npy_intp n_inputs
     cdef readonly cnp.npy_intp n_outputs
     cdef readonly object dtype
@@ -145,6 +164,7 @@ cdef class Engine:
             widest = max(widest, weight.shape[0], weight.shape[1])
             hidden = max(hidden, weight.shape[1] if i else 1)
             most_outputs = max(most_outputs, <Py_ssize_t>weight.shape[0])
+            self.weight_bytes += weight.nbytes
             self.row_work += weight.shape[0] * (weight.shape[1] + ACTIVATION_WORK)
         self.n_layers = len(layers)
         self.narrow = (
@@ -152,6 +172,9 @@ cdef class Engine:
         )
         weight = layers[0][0]
         self.looks_ahead = weight.nbytes <= NEAR_BYTES
+        self.most_sharers = 0 if self.narrow else min(
+            self.weight_bytes // (self.n_layers * MIN_SHARE_BYTES), most_outputs // self.kernels.panel
+        )
         self.size_blocks(widest if self.narrow else hidden)
 
     def __dealloc__(self):
@@ -205,152 +228,144 @@ cdef class Engine:
                 self.block_rows = max(min(MAX_BLOCK_BYTES // row_bytes, tile), 1)
             self.scratch_bytes = 2 * self.block_rows * self.stride * self.itemsize
 
-    cdef int run(
-        self,
-        const char *x,
-        Py_ssize_t x_stride,
-        Py_ssize_t rows,
-        char *out,
-        Py_ssize_t out_stride,
-        int threads,
-    ) except -1:
-        # `threads` 0: as many as are worth it. Strides in elements.
-        cdef double work = self.row_work * rows
-        cdef Py_ssize_t step, blocks, block
-        cdef char *scratch
-        cdef openmp_team team
-        if rows == 0 or self.n_outputs == 0:
+    cdef int run(self, const row_block *whole, int threads) except -1:
+        # `threads` 0: as many as are worth it.
+        cdef Py_ssize_t step, blocks
+        cdef bint share
+        if whole.rows == 0 or self.n_outputs == 0:
             return 0
-        if rows == 1 and 2 * self.stride * self.itemsize <= STACK_BYTES:
-            self.run_one(x, out, work)
+        if whole.rows == 1 and 2 * self.stride * self.itemsize <= STACK_BYTES:
+            self.run_one(whole, threads)
             return 0
-        threads = self.threads_for(rows, threads)
+        threads = self.threads_for(whole.rows, threads, &share)
         step = self.block_rows
+        if share:
+            return self.run_blocks(whole, step, 1, threads)
         if threads > 1:
             # As many blocks for each thread, all of a size.
-            blocks = (rows + step * threads - 1) // (step * threads) * threads
-            step = (rows + blocks - 1) // blocks
-        blocks = (rows + step - 1) // step
+            blocks = (whole.rows + step * threads - 1) // (step * threads) * threads
+            step = (whole.rows + blocks - 1) // blocks
+        return self.run_blocks(whole, step, threads, 1)
+
+    cdef int run_blocks(self, const row_block *whole, Py_ssize_t step, int threads, int sharers) except -1:
+        # Threads take blocks of `step` rows, or share each of them.
+        cdef Py_ssize_t blocks = (whole.rows + step - 1) // step
+        cdef Py_ssize_t block
+        cdef char *memory
+        cdef char *scratch
+        cdef openmp_team team
         threads = <int>min(threads, blocks)
-        scratch = <char *>malloc(threads * self.scratch_bytes + ALIGNMENT)
-        if scratch == NULL:
+        memory = <char *>malloc(threads * self.scratch_bytes + ALIGNMENT)
+        if memory == NULL:
             raise MemoryError(f"no memory for {threads * self.scratch_bytes} bytes of scratch")
+        scratch = aligned(memory)
         if threads == 1:
             with nogil:
                 for block in range(blocks):
-                    self.run_block(x, x_stride, rows, out, out_stride, step, block, aligned(scratch))
+                    self.run_block(whole, step, block, scratch, sharers)
         else:
             team = openmp_gather()
             with nogil, parallel(num_threads=threads):
                 openmp_begin(&team)
                 for block in prange(blocks, schedule="dynamic"):
-                    self.run_block(
-                        x, x_stride, rows, out, out_stride, step, block,
-                        aligned(scratch) + threadid() * self.scratch_bytes,
-                    )
-        free(scratch)
+                    self.run_block(whole, step, block, scratch + threadid() * self.scratch_bytes, 1)
+        free(memory)
         return 0
 
-    cdef int threads_for(self, Py_ssize_t rows, int asked):
-        # `asked` 0: as many as are worth it.
+    cdef int threads_for(self, Py_ssize_t rows, int asked, bint *share):
+        # `asked` 0: as many as are worth it. `share`: each layer's outputs instead of the rows.
         cdef double work = self.row_work * rows
-        cdef double most
+        cdef double most = min(asked or default_threads, self.most_sharers)
+        share[0] = most >= 2 and rows < SHARED_ROWS * most
         if asked == 1:
             return 1
         if asked > 1:
             # OpenMP ends the process where it can't start a thread; more than these wouldn't help anyway.
-            return min(asked, 2 * openmp_processors())
-        most = min(work / MIN_THREAD_WORK, <double>(rows // MIN_THREAD_ROWS), default_threads)
+            return min(<int>most if share[0] else asked, 2 * openmp_processors())
+        if not share[0]:
+            most = min(work / MIN_THREAD_WORK, <double>(rows // MIN_THREAD_ROWS), default_threads)
         if most < 2:
             return 1
         if not openmp_recently():
+            work += READ_WORK * self.weight_bytes if share[0] else 0
             most = min(most, work / WAKING_WORK)
         # A worker process may have been given fewer processors than it began with.
         return max(min(<int>most, openmp_max_threads(), openmp_processors()), 1)
 
-    cdef void run_one(self, const char *x, char *out, double work):
+    cdef void run_one(self, const row_block *row, int threads):
         cdef char scratch[STACK_BYTES + ALIGNMENT]
-        if work < MIN_NOGIL_WORK:
-            self.run_block(x, 0, 1, out, 0, 1, 0, aligned(scratch))
-        else:
-            with nogil:
-                self.run_block(x, 0, 1, out, 0, 1, 0, aligned(scratch))
+        cdef bint share = self.most_sharers > 1
+        if self.row_work < MIN_NOGIL_WORK:
+            self.run_block(row, 1, 0, aligned(scratch), 1)
+            return
+        if share:
+            threads = self.threads_for(1, threads, &share)
+        with nogil:
+            self.run_block(row, 1, 0, aligned(scratch), threads if share else 1)
 
     cdef void run_block(
-        self,
-        const char *x,
-        Py_ssize_t x_stride,
-        Py_ssize_t rows,
-        char *out,
-        Py_ssize_t out_stride,
-        Py_ssize_t step,
-        Py_ssize_t block,
-        char *scratch,
+        self, const row_block *whole, Py_ssize_t step, Py_ssize_t index, char *scratch, int sharers
     ) noexcept nogil:
-        cdef Py_ssize_t first = block * step
+        # The rows of `whole` from index * step on: `step` of them, or what is left.
         cdef uint64_t mode = fp_mode_enter()
-        cdef Py_ssize_t left = rows - first
-        rows = min(step, left)
-        left = min(step, left - rows)
-        x += first * x_stride * self.itemsize
-        out += first * out_stride * self.itemsize
-        if self.narrow and rows > self.kernels.lanes // 2:
-            self.run_columns(x, x_stride, rows, out, out_stride, scratch)
+        cdef Py_ssize_t first = index * step
+        cdef row_block block = whole[0]
+        block.rows = min(step, whole.rows - first)
+        block.next_rows = min(step, whole.rows - first - block.rows)
+        block.x += first * block.x_stride * self.itemsize
+        block.out += first * block.out_stride * self.itemsize
+        block.scratch = scratch
+        if sharers > 1:
+            share_layers(self, &block, sharers)
+        elif self.narrow and block.rows > self.kernels.lanes // 2:
+            self.run_columns(&block)
         else:
-            self.run_rows(x, x_stride, rows, left, out, out_stride, scratch)
+            self.run_rows(&block)
         fp_mode_leave(mode)
 
-    cdef void run_rows(
-        self,
-        const char *x,
-        Py_ssize_t x_stride,
-        Py_ssize_t rows,
-        Py_ssize_t next_rows,
-        char *out,
-        Py_ssize_t out_stride,
-        char *scratch,
-    ) noexcept nogil:
+    cdef void run_rows(self, const row_block *block) noexcept nogil:
         cdef fastnn_dense job
         cdef int i
         for i in range(self.n_layers):
-            job = self.jobs[i].rows
-            job.x = x
-            job.x_stride = x_stride
-            job.rows = rows
-            if i == 0 and self.looks_ahead and 0 < x_stride <= 2 * self.n_inputs:
-                job.ahead = x + rows * x_stride * self.itemsize
-                job.ahead_size = next_rows * x_stride
-            if i == self.n_layers - 1:
-                job.out = out
-                job.out_stride = out_stride
-            else:
-                job.out = scratch + (i % 2) * rows * self.stride * self.itemsize
-                job.out_stride = self.stride
-                job.padded = True
+            job = self.layer_job(block, i)
+            if i == 0 and self.looks_ahead and 0 < block.x_stride <= 2 * self.n_inputs:
+                job.ahead = block.x + block.rows * block.x_stride * self.itemsize
+                job.ahead_size = block.next_rows * block.x_stride
             self.kernels.dense(&job)
-            x = <const char *>job.out
-            x_stride = job.out_stride
 
-    cdef void run_columns(
-        self,
-        const char *x,
-        Py_ssize_t x_stride,
-        Py_ssize_t rows,
-        char *out,
-        Py_ssize_t out_stride,
-        char *scratch,
-    ) noexcept nogil:
+    cdef fastnn_dense layer_job(self, const row_block *block, int i) noexcept nogil:
+        # Layer i, from one buffer to the other; the first one reads x, the last one writes out.
+        cdef fastnn_dense job = self.jobs[i].rows
+        cdef Py_ssize_t buffer_bytes = block.rows * self.stride * self.itemsize
+        job.rows = block.rows
+        if i == 0:
+            job.x = block.x
+            job.x_stride = block.x_stride
+        else:
+            job.x = block.scratch + (i - 1) % 2 * buffer_bytes
+            job.x_stride = self.stride
+        if i == self.n_layers - 1:
+            job.out = block.out
+            job.out_stride = block.out_stride
+        else:
+            job.out = block.scratch + i % 2 * buffer_bytes
+            job.out_stride = self.stride
+            job.padded = True
+        return job
+
+    cdef void run_columns(self, const row_block *block) noexcept nogil:
         cdef Py_ssize_t panel = self.kernels.panel
-        cdef char *here = scratch
-        cdef char *there = scratch + self.stride * self.columns * self.itemsize
+        cdef char *here = block.scratch
+        cdef char *there = block.scratch + self.stride * self.columns * self.itemsize
         cdef Py_ssize_t first = 0
         cdef Py_ssize_t count
         cdef fastnn_dense job
         cdef int i
-        while first < rows:
-            count = min(rows - first, self.columns)
+        while first < block.rows:
+            count = min(block.rows - first, self.columns)
             self.kernels.to_columns(
-                x + first * x_stride * self.itemsize, x_stride, count, self.n_inputs, here, self.columns
+                block.x + first * block.x_stride * self.itemsize, block.x_stride, count, self.n_inputs,
+                here, self.columns,
             )
             for i in range(self.n_layers):
                 job = self.jobs[i].columns
@@ -363,7 +378,7 @@ cdef class Engine:
                 here, there = there, here
             self.kernels.from_columns(
                 here, self.columns, count, self.n_outputs,
-                out + first * out_stride * self.itemsize, out_stride,
+                block.out + first * block.out_stride * self.itemsize, block.out_stride,
             )
             first += count
 
@@ -392,4 +407,5 @@ def pack(weight, Py_ssize_t panel, Py_ssize_t lanes):
     return packed
 
 
+include "sharing.pxi"
 include "plan.pxi"

@@ -70,11 +70,12 @@ cdef class Plan(Engine):
         cdef Py_ssize_t rows = x.shape[0]
         cdef bint x_direct = self.is_direct(x)
         cdef bint out_direct = self.has_direct_rows(out)
+        cdef bint share
         cdef Py_ssize_t i, step, width
         cdef cnp.ndarray source, target
         if (x_direct and out_direct) or rows == 0:
             return self.run_direct(x, out, threads)
-        threads = self.threads_for(rows, threads)
+        threads = self.threads_for(rows, threads, &share)
         width = (0 if x_direct else self.n_inputs) + (0 if out_direct else self.n_outputs)
         step = max(threads * (SCRATCH_BYTES - self.scratch_bytes), MIN_CHUNK_BYTES)
         step = max(step // (max(width, 1) * self.itemsize), 1)
@@ -133,14 +134,13 @@ cdef class Plan(Engine):
 
     cdef int run_direct(self, cnp.ndarray x, cnp.ndarray out, int threads) except -1:
         cdef bint batch = cnp.PyArray_NDIM(x) == 2
-        return self.run(
-            <const char *>cnp.PyArray_DATA(x),
-            cnp.PyArray_STRIDE(x, 0) // self.itemsize if batch else 0,
-            cnp.PyArray_DIM(x, 0) if batch else 1,
-            <char *>cnp.PyArray_DATA(out),
-            cnp.PyArray_STRIDE(out, 0) // self.itemsize if batch else 0,
-            threads,
-        )
+        cdef row_block rows
+        rows.x = <const char *>cnp.PyArray_DATA(x)
+        rows.x_stride = cnp.PyArray_STRIDE(x, 0) // self.itemsize if batch else 0
+        rows.rows = cnp.PyArray_DIM(x, 0) if batch else 1
+        rows.out = <char *>cnp.PyArray_DATA(out)
+        rows.out_stride = cnp.PyArray_STRIDE(out, 0) // self.itemsize if batch else 0
+        return self.run(&rows, threads)
 
 
 cdef inline const char *memory_of(cnp.ndarray a, const char **end):

@@ -1,0 +1,87 @@
+# Few rows on several threads, which share each layer and wait for each other after it.
+#
+# They share its outputs by whole panels, so that a thread reads only its part of the weights; where there are too
+# few panels for that, its rows. A thread has the same share in every call, and finds its weights in its caches.
+# The bits are the same as ever: no sum is cut.
+
+
+cdef void share_layers(Engine engine, const row_block *block, int threads) noexcept nogil:
+    # The end of each prange is a barrier.
+    cdef openmp_team team = openmp_gather()
+    cdef int i = 0
+    cdef int share
+    with parallel(num_threads=threads):
+        openmp_begin(&team)
+        for i in range(engine.n_layers):
+            for share in prange(threads, schedule="static"):
+                run_share(engine, block, i, share, threads)
+            if cuts_rows_up(engine, block, i, threads):
+                for share in prange(threads, schedule="static"):
+                    normalize_share(engine, block, i, share, threads)
+
+
+cdef bint outputs_are_shared(Engine engine, const row_block *block, int i, int threads) noexcept nogil:
+    # Rather than rows: the largest share decides, but for an eighth.
+    cdef Py_ssize_t panels = count_panels(engine, engine.jobs[i].rows.width)
+    cdef Py_ssize_t by_outputs = block.rows * part_end(panels, 0, threads)
+    cdef Py_ssize_t by_rows = panels * part_end(block.rows, 0, threads)
+    return by_outputs <= by_rows + by_rows // 8
+
+
+cdef bint cuts_rows_up(Engine engine, const row_block *block, int i, int threads) noexcept nogil:
+    # Whether a row that has to be normalized is complete only after the barrier.
+    cdef const fastnn_dense *job = &engine.jobs[i].rows
+    return (
+        (job.activation == SOFTMAX or job.activation == LOG_SOFTMAX)
+        and job.width > engine.kernels.panel
+        and outputs_are_shared(engine, block, i, threads)
+    )
+
+
+cdef void run_share(Engine engine, const row_block *block, int i, int share, int threads) noexcept nogil:
+    cdef fastnn_dense job = engine.layer_job(block, i)
+    cdef Py_ssize_t itemsize = engine.itemsize
+    cdef Py_ssize_t first, panels
+    cdef uint64_t mode = fp_mode_enter()
+    if outputs_are_shared(engine, block, i, threads):
+        if cuts_rows_up(engine, block, i, threads):
+            job.activation = IDENTITY
+        panels = count_panels(engine, job.width)
+        first = part_end(panels, share - 1, threads) * engine.kernels.panel
+        job.width = min(part_end(panels, share, threads) * engine.kernels.panel, job.width) - first
+        job.panels = <const char *>job.panels + first * job.depth * itemsize
+        job.start = <const char *>job.start + first * itemsize
+        job.out = <char *>job.out + first * itemsize
+    else:
+        first = part_end(job.rows, share - 1, threads)
+        job.rows = part_end(job.rows, share, threads) - first
+        job.x = <const char *>job.x + first * job.x_stride * itemsize
+        job.out = <char *>job.out + first * job.out_stride * itemsize
+    if job.width > 0 and job.rows > 0:
+        engine.kernels.dense(&job)
+    fp_mode_leave(mode)
+
+
+cdef void normalize_share(
+    Engine engine, const row_block *block, int i, int share, int threads
+) noexcept nogil:
+    cdef fastnn_dense job = engine.layer_job(block, i)
+    cdef Py_ssize_t first = part_end(job.rows, share - 1, threads)
+    cdef uint64_t mode = fp_mode_enter()
+    engine.kernels.normalize(
+        job.activation,
+        <char *>job.out + first * job.out_stride * engine.itemsize,
+        job.out_stride,
+        part_end(job.rows, share, threads) - first,
+        job.width,
+    )
+    fp_mode_leave(mode)
+
+
+cdef inline Py_ssize_t count_panels(Engine engine, Py_ssize_t width) noexcept nogil:
+    return (width + engine.kernels.panel - 1) // engine.kernels.panel
+
+
+cdef inline Py_ssize_t part_end(Py_ssize_t n, int part, int parts) noexcept nogil:
+    # Where that part of n things ends, and the next one begins; the first parts are the larger ones.
+    return (n * (part + 1) + parts - 1) // parts
