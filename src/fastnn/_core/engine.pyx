@@ -73,10 +73,10 @@ cdef double MIN_THREAD_WORK = 1_000_000
 cdef double WAKING_WORK = 10_000_000
 cdef Py_ssize_t MIN_THREAD_ROWS = 14
 
-# Threads share each layer's outputs where every one gets this many bytes of weights, in the mean of the layers,
-# and fewer than SHARED_ROWS rows. For less, the barriers cost more than they give; with more rows, it takes as
-# long to pass the activations from cache to cache as to read all the weights. After a pause, when the weights
-# come from memory, a byte of them counts for READ_WORK.
+# Threads share each layer's outputs where every one gets this many bytes of weights, in the mean of the
+# layers, and fewer than SHARED_ROWS rows. For less, the barriers cost more than they give; with more rows, it
+# takes as long to pass the activations from cache to cache as to read all the weights. After a pause, when
+# the weights come from memory, a byte of them counts for READ_WORK.
 cdef Py_ssize_t MIN_SHARE_BYTES = 128 * 1024
 cdef Py_ssize_t SHARED_ROWS = 24
 cdef double READ_WORK = 3
@@ -327,31 +327,11 @@ cdef class Engine:
         cdef fastnn_dense job
         cdef int i
         for i in range(self.n_layers):
-            job = self.layer_job(block, i)
+            start_layer(self, block, i, &job)
             if i == 0 and self.looks_ahead and 0 < block.x_stride <= 2 * self.n_inputs:
                 job.ahead = block.x + block.rows * block.x_stride * self.itemsize
                 job.ahead_size = block.next_rows * block.x_stride
             self.kernels.dense(&job)
-
-    cdef fastnn_dense layer_job(self, const row_block *block, int i) noexcept nogil:
-        # Layer i, from one buffer to the other; the first one reads x, the last one writes out.
-        cdef fastnn_dense job = self.jobs[i].rows
-        cdef Py_ssize_t buffer_bytes = block.rows * self.stride * self.itemsize
-        job.rows = block.rows
-        if i == 0:
-            job.x = block.x
-            job.x_stride = block.x_stride
-        else:
-            job.x = block.scratch + (i - 1) % 2 * buffer_bytes
-            job.x_stride = self.stride
-        if i == self.n_layers - 1:
-            job.out = block.out
-            job.out_stride = block.out_stride
-        else:
-            job.out = block.scratch + i % 2 * buffer_bytes
-            job.out_stride = self.stride
-            job.padded = True
-        return job
 
     cdef void run_columns(self, const row_block *block) noexcept nogil:
         cdef Py_ssize_t panel = self.kernels.panel
@@ -381,6 +361,26 @@ cdef class Engine:
                 block.out + first * block.out_stride * self.itemsize, block.out_stride,
             )
             first += count
+
+
+cdef inline void start_layer(Engine engine, const row_block *block, int i, fastnn_dense *job) noexcept nogil:
+    # Layer i, from one buffer to the other; the first one reads x, the last one writes out.
+    cdef Py_ssize_t buffer_bytes = block.rows * engine.stride * engine.itemsize
+    job[0] = engine.jobs[i].rows
+    job.rows = block.rows
+    if i == 0:
+        job.x = block.x
+        job.x_stride = block.x_stride
+    else:
+        job.x = block.scratch + (i - 1) % 2 * buffer_bytes
+        job.x_stride = engine.stride
+    if i == engine.n_layers - 1:
+        job.out = block.out
+        job.out_stride = block.out_stride
+    else:
+        job.out = block.scratch + i % 2 * buffer_bytes
+        job.out_stride = engine.stride
+        job.padded = True
 
 
 cdef inline char *aligned(char *p) noexcept nogil:

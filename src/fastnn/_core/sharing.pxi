@@ -1,8 +1,8 @@
 # Few rows on several threads, which share each layer and wait for each other after it.
 #
-# They share its outputs by whole panels, so that a thread reads only its part of the weights; where there are too
-# few panels for that, its rows. A thread has the same share in every call, and finds its weights in its caches.
-# The bits are the same as ever: no sum is cut.
+# They share its outputs by whole panels, so that a thread reads only its part of the weights; where there are
+# too few panels for that, its rows. A thread has the same share in every call, and finds its weights in its
+# caches. The bits are the same as ever: no sum is cut.
 
 
 cdef void share_layers(Engine engine, const row_block *block, int threads) noexcept nogil:
@@ -39,10 +39,11 @@ cdef bint cuts_rows_up(Engine engine, const row_block *block, int i, int threads
 
 
 cdef void run_share(Engine engine, const row_block *block, int i, int share, int threads) noexcept nogil:
-    cdef fastnn_dense job = engine.layer_job(block, i)
+    cdef fastnn_dense job
     cdef Py_ssize_t itemsize = engine.itemsize
     cdef Py_ssize_t first, panels
     cdef uint64_t mode = fp_mode_enter()
+    start_layer(engine, block, i, &job)
     if outputs_are_shared(engine, block, i, threads):
         if cuts_rows_up(engine, block, i, threads):
             job.activation = IDENTITY
@@ -65,9 +66,10 @@ cdef void run_share(Engine engine, const row_block *block, int i, int share, int
 cdef void normalize_share(
     Engine engine, const row_block *block, int i, int share, int threads
 ) noexcept nogil:
-    cdef fastnn_dense job = engine.layer_job(block, i)
-    cdef Py_ssize_t first = part_end(job.rows, share - 1, threads)
+    cdef fastnn_dense job
+    cdef Py_ssize_t first = part_end(block.rows, share - 1, threads)
     cdef uint64_t mode = fp_mode_enter()
+    start_layer(engine, block, i, &job)
     engine.kernels.normalize(
         job.activation,
         <char *>job.out + first * job.out_stride * engine.itemsize,
