@@ -59,8 +59,8 @@ ISAS = (
 # reassociated or flushed, whatever CFLAGS say.
 UNIX_FLAGS = ("-O3", "-ffp-contract=off", "-fno-fast-math", "-fvisibility=hidden", "-g0")
 MSVC_FLAGS = ("/O2", "/fp:precise", "/std:c11")
-# The generated C isn't ours to mend: Cython leaves unused functions and parameters behind. GCC takes a tile's sums
-# for uninitialised, and Clang says of loops that it has unrolled that it couldn't.
+# The generated C isn't ours to mend: Cython leaves unused functions and parameters behind. GCC takes a tile's
+# sums for uninitialised, and Clang says of loops that it has unrolled that it couldn't.
 UNIX_WARNINGS = (
     "-Wall",
     "-Wextra",
@@ -69,6 +69,7 @@ UNIX_WARNINGS = (
     "-Wno-unused-parameter",
     "-Wno-missing-field-initializers",
     "-Wno-maybe-uninitialized",
+    "-Wno-uninitialized",
     "-Wno-cast-function-type",
     "-Wno-unknown-warning-option",
     "-Wno-pass-failed",

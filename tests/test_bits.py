@@ -33,6 +33,10 @@ NETWORKS: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {
     "128-256-256-16": ((128, 256, 256, 16), ("sigmoid", "sigmoid", "sigmoid")),
     "300-1": ((300, 1), ("sigmoid",)),
     "7-7-7": ((7, 7, 7), ("tanh", "log_softmax")),
+    "8-16-2": ((8, 16, 2), ("sigmoid", "softmax")),
+    "4-1-4": ((4, 1, 4), ("tanh", "relu")),
+    "65-7-3": ((65, 7, 3), ("relu", "softmax")),
+    "1100-40-2-5": ((1100, 40, 2, 5), ("relu", "log_softmax", "softmax")),
 }
 BATCHES = (1, 2, 3, 7, 64, 1000)
 every_network = pytest.mark.parametrize("name", NETWORKS)

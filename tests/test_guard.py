@@ -104,7 +104,7 @@ def sweep_dense(isa: str, dtype: np.dtype[Any], inputs: Guarded, outputs: Guarde
 
 
 def sweep_networks(isa: str, dtype: np.dtype[Any], inputs: Guarded, outputs: Guarded) -> None:
-    for widths in ((2, 3, 2), (24, 64, 64, 4), (300, 1), (7, 7, 7)):
+    for widths in ((2, 3, 2), (24, 64, 64, 4), (300, 1), (7, 7, 7), (65, 7, 3), (8, 16, 2), (47, 13, 4, 5)):
         net = Plan(random_layers(widths, ["tanh"] * (len(widths) - 1), dtype), dtype, isa)
         x = np.random.default_rng(0).standard_normal((70, widths[0])).astype(dtype)
         check_plan(net, x, [0, 1, 2, 3, 31, 70], inputs, outputs)

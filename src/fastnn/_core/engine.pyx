@@ -51,10 +51,12 @@ cdef enum:
     # A network this narrow lets vectors span examples, if there are that many: MAX_COLUMNS at once, fewer if
     # two buffers of them would outgrow the first cache.
     NARROW_WIDTH = 16
+    # A layer of no more outputs but this many inputs or more lets vectors span the inputs.
+    DOT_INPUTS = 32
     MAX_COLUMNS = 256
     COLUMN_BYTES = 16 * 1024
     NARROW_BLOCK_ROWS = 2048
-    # First layers of no more weights than this keep them in the second cache, and ask for the next block's inputs.
+    # A first layer of no more weights than this keeps them in the second cache, and asks for the next inputs.
     NEAR_BYTES = 512 * 1024
     # What is converted takes what a thread's SCRATCH_BYTES leave, but this much at least.
     SCRATCH_BYTES = 2 * 1024 * 1024
@@ -156,6 +158,7 @@ cdef class Engine:
         self.n_outputs = layers[len(layers) - 1][0].shape[0]
         self.kernels = kernels.table
         self.keep = [kernels]
+        self.narrow = True
         self.jobs = <layer_jobs *>malloc(len(layers) * sizeof(layer_jobs))
         if self.jobs == NULL:
             raise MemoryError("no memory for the network's plan")
@@ -165,11 +168,9 @@ cdef class Engine:
             hidden = max(hidden, weight.shape[1] if i else 1)
             most_outputs = max(most_outputs, <Py_ssize_t>weight.shape[0])
             self.weight_bytes += weight.nbytes
+            self.narrow &= weight.shape[0] <= NARROW_WIDTH and weight.shape[1] < DOT_INPUTS
             self.row_work += weight.shape[0] * (weight.shape[1] + ACTIVATION_WORK)
         self.n_layers = len(layers)
-        self.narrow = (
-            most_outputs <= NARROW_WIDTH and 2 * widest * self.kernels.panel * self.itemsize <= BLOCK_BYTES
-        )
         weight = layers[0][0]
         self.looks_ahead = weight.nbytes <= NEAR_BYTES
         self.most_sharers = 0 if self.narrow else min(
@@ -185,7 +186,8 @@ cdef class Engine:
         n_outputs, n_inputs = weight.shape
         start = aligned_zeros(-(-n_outputs // panel) * panel, self.dtype)
         start[:n_outputs] = bias
-        panels = pack(weight, panel, self.kernels.lanes)
+        few = n_outputs <= NARROW_WIDTH and n_inputs >= DOT_INPUTS
+        panels = pad_rows(weight) if few else pack(weight, panel, self.kernels.lanes)
         jobs.rows.depth = n_inputs
         jobs.rows.width = n_outputs
         jobs.rows.panels = cnp.PyArray_DATA(panels)
@@ -193,11 +195,12 @@ cdef class Engine:
         jobs.rows.start_stride = 0
         jobs.rows.activation = activation
         jobs.rows.column_stride = 0
+        jobs.rows.weight_stride = panels.shape[1] if few else 0
         jobs.rows.padded = False
         jobs.rows.ahead = NULL
         jobs.rows.ahead_size = 0
         jobs.columns = jobs.rows
-        if n_outputs <= NARROW_WIDTH:
+        if n_outputs <= NARROW_WIDTH and not few:
             spread = np.ascontiguousarray(np.repeat(bias[:, np.newaxis], FASTNN_START_PANELS * panel, axis=1))
             jobs.columns.x = cnp.PyArray_DATA(weight)
             jobs.columns.x_stride = n_inputs
@@ -405,6 +408,15 @@ def pack(weight, Py_ssize_t panel, Py_ssize_t lanes):
     if left:
         packed[whole * panel * n_inputs :].reshape(n_inputs, last)[:, :left] = weight[whole * panel :].T
     return packed
+
+
+def pad_rows(weight):
+    """Return weight with zeros behind each row, up to a multiple of 16, as table.h says."""
+    n_outputs, n_inputs = weight.shape
+    width = -(-n_inputs // 16) * 16
+    padded = aligned_zeros(n_outputs * width, weight.dtype).reshape(n_outputs, width)
+    padded[:, :n_inputs] = weight
+    return padded
 
 
 include "sharing.pxi"

@@ -50,7 +50,7 @@ cdef void run_share(Engine engine, const row_block *block, int i, int share, int
         panels = count_panels(engine, job.width)
         first = part_end(panels, share - 1, threads) * engine.kernels.panel
         job.width = min(part_end(panels, share, threads) * engine.kernels.panel, job.width) - first
-        job.panels = <const char *>job.panels + first * job.depth * itemsize
+        job.panels = <const char *>job.panels + first * (job.weight_stride or job.depth) * itemsize
         job.start = <const char *>job.start + first * itemsize
         job.out = <char *>job.out + first * itemsize
     else:

@@ -28,7 +28,10 @@ typedef enum {
  *
  * With a `column_stride`, the lanes are the examples: x is the weight, `panels` holds the inputs in columns (see
  * to_columns), a row of out is one output of `width` examples, whole panels, and softmax runs down the columns.
- * A row of `start` is then FASTNN_START_PANELS panels of one bias, whatever the width. */
+ * A row of `start` is then FASTNN_START_PANELS panels of one bias, whatever the width.
+ *
+ * With a `weight_stride`, for few outputs and many inputs, `panels` holds the weight itself: `width` rows of `depth`
+ * reals, that far apart, each followed by zeros up to a multiple of 16. */
 typedef struct {
     const void *x;
     ptrdiff_t x_stride;
@@ -43,6 +46,7 @@ typedef struct {
     int padded; /* whether rows of out have room for whole vectors, whose other lanes are then undefined */
     int activation;
     ptrdiff_t column_stride;
+    ptrdiff_t weight_stride;
     const void *ahead; /* what is read after this layer, that many reals: asked for meanwhile; or NULL */
     ptrdiff_t ahead_size;
 } fastnn_dense;

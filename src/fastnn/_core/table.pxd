@@ -24,6 +24,7 @@ cdef extern from "table.h" nogil:
         bint padded
         int activation
         Py_ssize_t column_stride
+        Py_ssize_t weight_stride
         const void *ahead
         Py_ssize_t ahead_size
 

@@ -11,8 +11,8 @@ cdef inline vec relu_derivative(vec z) noexcept nogil:
 
 
 cdef inline vec fraction(vec x) noexcept nogil:
-    # e / (1 + e), e = e^x, for EXP_NORMAL <= x <= 0. What the roundings of e, of 1 + e and of the quotient left is
-    # put back: without it, sigmoid would be off by 2.3 ULP.
+    # e / (1 + e), e = e^x, for EXP_NORMAL <= x <= 0. What the roundings of e, of 1 + e and of the quotient
+    # left is put back: without it, sigmoid would be off by 2.3 ULP.
     cdef vec e_lower
     cdef vec e = exp_normal(x, &e_lower)
     cdef vec d = v_add(v_set1(1), e)
@@ -23,7 +23,8 @@ cdef inline vec fraction(vec x) noexcept nogil:
 
 
 cdef inline vec sigmoid(vec z) noexcept nogil:
-    # e / (1 + e) for z < 0 and 1 less that above, e = e^-|z|: nothing overflows, and small results keep their bits.
+    # e / (1 + e) for z < 0 and 1 less that above, e = e^-|z|: nothing overflows, and small results keep their
+    # bits.
     cdef vec x = v_minus_abs(z)
     cdef vec q = fraction(v_max(v_set1(EXP_NORMAL), x))
     cdef mask tiny = v_lt(x, v_set1(EXP_NORMAL))
@@ -94,13 +95,39 @@ cdef inline vec derivative_of(int activation, vec z) noexcept nogil:
     return v_set1(1)
 
 
+cdef inline void activate_as(
+    int activation, const real *z, real *out, Py_ssize_t n, Py_ssize_t rows, Py_ssize_t stride
+) noexcept nogil:
+    # activation is a literal where this is called, and not asked for again in the loops.
+    cdef Py_ssize_t i, row
+    cdef vec a
+    for row in range(rows):
+        i = 0
+        while i + LANES <= n:
+            v_store(out + i, activation_of(activation, v_load(z + i)))
+            i += LANES
+        if i < n:
+            a = activation_of(activation, v_load_part(z + i, n - i, v_set1(0)))
+            v_store_part(out + i, a, n - i)
+        z += stride
+        out += stride
+
+
+cdef void activate_rows(
+    int activation, const real *z, real *out, Py_ssize_t n, Py_ssize_t rows, Py_ssize_t stride
+) noexcept nogil:
+    if activation == RELU:
+        activate_as(RELU, z, out, n, rows, stride)
+    elif activation == SIGMOID:
+        activate_as(SIGMOID, z, out, n, rows, stride)
+    elif activation == TANH:
+        activate_as(TANH, z, out, n, rows, stride)
+    elif z != out:
+        activate_as(IDENTITY, z, out, n, rows, stride)
+
+
 cdef void activate(int activation, const real *z, real *out, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i = 0
-    while i + LANES <= n:
-        v_store(out + i, activation_of(activation, v_load(z + i)))
-        i += LANES
-    if i < n:
-        v_store_part(out + i, activation_of(activation, v_load_part(z + i, n - i, v_set1(0))), n - i)
+    activate_rows(activation, z, out, n, 1, n)
 
 
 cdef void differentiate(int activation, const real *z, real *out, Py_ssize_t n) noexcept nogil:

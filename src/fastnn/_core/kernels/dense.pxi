@@ -1,14 +1,11 @@
 # A dense layer over a block of rows: the product in register tiles, the activation while they are warm.
 #
-# Each output is a sum of chains: CHAIN multiply-adds in the order of k, the first chain from what the sum starts
-# from (a bias), the others from 0. The chains of SUM_BLOCK terms are added up in order; from the second block on,
-# their sum is added to what stands. That order is all that the bits depend on: the tile's shape, the panel's width
-# and the number of rows only say which chains run side by side.
+# Each output is a sum of chains: CHAIN multiply-adds in the order of k, the first chain from what the sum
+# starts from (a bias), the others from 0. The chains of SUM_BLOCK terms are added up in order; from the
+# second block on, their sum is added to what stands. That order is all that the bits depend on: the tile's
+# shape, the panel's width and the number of rows only say which chains run side by side.
 
 cdef enum:
-    # Of products of one sign, a chain of n is off by up to n/9 roundings in practice; 64 keep that below 8.
-    # Against 256 they cost 2 % of the time.
-    CHAIN = 64
     # A panel's block of 256 terms stays in the first cache while it serves tile after tile.
     SUM_BLOCK = 256
 
@@ -22,16 +19,23 @@ cdef inline int tile_width(Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
     return TILE_VECS if columns > VECTOR_LANES else 1
 
 
+cdef inline Py_ssize_t ahead_step(const fastnn_dense *layer, Py_ssize_t count) noexcept nogil:
+    # For the whole of `ahead` within the layer, or the next panel within this one.
+    cdef Py_ssize_t pairs = count * max(layer.depth * layer.width // (2 * PANEL), 1)
+    if layer.ahead != NULL:
+        return min((layer.ahead_size + pairs - 1) // pairs, LINE)
+    return min(2 * PANEL // count if count > 1 else LINE, LINE)
+
+
 cdef void sum_block(
     const fastnn_dense *layer, Py_ssize_t first, Py_ssize_t depth, int activation, const real **ahead
 ) noexcept nogil:
     # The terms first to first + depth of every sum: panels outside, tiles of rows inside, as even as can be.
     # Meanwhile asks for what `ahead` points to, or else for the next panel.
     cdef Py_ssize_t count = (layer.rows + TILE_ROWS - 1) // TILE_ROWS
-    cdef Py_ssize_t rows = layer.rows // count
-    cdef Py_ssize_t taller = layer.rows % count
+    cdef Py_ssize_t rows = layer.rows if count == 1 else layer.rows // count
+    cdef Py_ssize_t taller = layer.rows - rows * count
     cdef Py_ssize_t column = 0
-    cdef Py_ssize_t pairs = count * max(layer.depth * layer.width // (2 * PANEL), 1)
     cdef int vecs
     cdef tile_job job
     job.x_stride = layer.x_stride
@@ -42,7 +46,7 @@ cdef void sum_block(
     job.add = first != 0
     job.activation = activation
     job.ahead = ahead[0]
-    job.ahead_step = min((layer.ahead_size + pairs - 1) // pairs if ahead[0] != NULL else 2 * PANEL // count, LINE)
+    job.ahead_step = 0 if layer.column_stride else ahead_step(layer, count)
     while column < layer.width:
         vecs = tile_width(layer.rows, layer.width - column)
         job.columns = vecs * VECTOR_LANES if layer.padded else min(layer.width - column, vecs * VECTOR_LANES)
@@ -72,8 +76,12 @@ cdef void dense(const fastnn_dense *layer) noexcept nogil:
     cdef const real *ahead = <const real *>layer.ahead
     if layer.rows == 0:
         return
-    while True:
-        depth = min(layer.depth - first, SUM_BLOCK)
+    if layer.weight_stride:
+        dense_dots(layer, elementwise)
+    while not layer.weight_stride:
+        depth = layer.depth - first
+        if depth > SUM_BLOCK + CHAIN:
+            depth = SUM_BLOCK
         sum_block(layer, first, depth, elementwise if first + depth == layer.depth else IDENTITY, &ahead)
         first += depth
         if first == layer.depth:

@@ -31,8 +31,8 @@ cdef inline vec polynomial(const real *coefficients, int terms, vec x) noexcept 
 
 
 cdef inline vec exp_reduced(vec x, vec *exponent) noexcept nogil:
-    # e^x = 2^exponent e^r; returns r, within about log(2) / 2 of 0. Cody & Waite's reduction (1980): a multiple of
-    # log(2) is taken off in two parts, the first exactly.
+    # e^x = 2^exponent e^r; returns r, within about log(2) / 2 of 0. Cody & Waite's reduction (1980): a
+    # multiple of log(2) is taken off in two parts, the first exactly.
     cdef vec n = v_sub(v_muladd(x, v_set1(LOG2_E), v_set1(ROUNDER)), v_set1(ROUNDER))
     exponent[0] = n
     return v_negmuladd(n, v_set1(LN2_LO), v_negmuladd(n, v_set1(LN2_HI), x))

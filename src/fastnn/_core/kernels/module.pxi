@@ -12,6 +12,7 @@ include "activations.pxi"
 include "columns.pxi"
 include "normalize.pxi"
 include "tiles.pxi"
+include "dots.pxi"
 include "dense.pxi"
 include "probes.pxi"
 

@@ -2,10 +2,9 @@
 # row, as in the columns of a narrow network). Both do the same operations on each element.
 #
 # With d = z - max and e = e^d, softmax is e / sum(e) and log-softmax d - log(sum(e)). The sum is 32
-# interleaved sums, element j in sum j mod 32, joined in pairs of neighbours, the pairs in pairs, and so on; each
-# carries its rounding errors along.
-# Log-softmax counts the maxima (e = 1) apart, so that near 0 it sees what little is left above 1. A NaN, a +inf
-# or a row of -inf makes some d NaN, and so the whole row.
+# interleaved sums, element j in sum j mod 32, joined in pairs of neighbours, the pairs in pairs, and so on;
+# each carries its rounding errors along. Log-softmax counts the maxima (e = 1) apart, so that near 0 it sees
+# what little is left above 1. A NaN, a +inf or a row of -inf makes some d NaN, and so the whole row.
 #
 # `activation` is a literal where the inlined functions are called.
 
@@ -150,7 +149,11 @@ cdef inline void normalize_row(int activation, real *z, Py_ssize_t n) noexcept n
                 e = d
             else:
                 d = difference(d, top, &lower)
-        v_store_part(z + j, quotient(e, by, reciprocal) if activation == SOFTMAX else v_sub(d, v_sub(by, lower)), left)
+        if activation == SOFTMAX:
+            d = quotient(e, by, reciprocal)
+        else:
+            d = v_sub(d, v_sub(by, lower))
+        v_store_part(z + j, d, left)
 
 
 cdef inline void normalize_column(int activation, real *z, Py_ssize_t stride, Py_ssize_t n) noexcept nogil:
@@ -188,17 +191,13 @@ cdef inline void softmax_pair(real *z, real *other) noexcept nogil:
     cdef vec a = v_load(z)
     cdef vec b = v_load(other)
     cdef vec top = v_max(a, b)
+    cdef vec d, lower, e, e_lower, by, most, least
     cdef mask a_below = v_lt(a, b)
-    cdef vec d, lower, e, e_lower, by, reciprocal, most, least
-    d = two_difference(a, b, &lower)
-    lower = v_select(a_below, lower, v_sub(v_set1(0), lower))
-    d = v_sub(v_sub(top, top), v_abs(d))    # NaN where the top is infinite
-    lower = v_select(v_lt(v_set1(EXP_MIN), d), lower, v_set1(0))
-    e = exp_negative(d, lower, 0, &e_lower)
-    by = v_add(v_set1(1), e)
-    reciprocal = v_div(v_set1(1), by)
-    most = quotient(v_set1(1), by, reciprocal)
-    least = quotient(e, by, reciprocal)
+    d = difference(v_min(b, a), top, &lower)    # of both, whichever is NaN
+    e = exp_of(SOFTMAX, d, lower, &e_lower)
+    by = v_add(v_add(v_set1(1), e), v_sub(top, top))    # NaN where the top is infinite
+    most = v_div(v_set1(1), by)
+    least = quotient(e, by, most)
     v_store(z, v_select(a_below, least, most))
     v_store(other, v_select(a_below, most, least))
 

@@ -1,7 +1,8 @@
 # What the processor can do at most, for benchmarks: multiply-adds in registers, and reading memory.
 
 cdef enum:
-    # Pairs of sums that don't wait for each other, as many as two loads a cycle and an addition of 4 cycles keep busy.
+    # Pairs of sums that don't wait for each other, as many as two loads a cycle and an addition of 4 cycles
+    # keep busy.
     READ_SUMS = 4
     # Counting the steps takes a port that AVX2's multiply-adds need, so they are counted rarely.
     STEPS_AT_ONCE = 4

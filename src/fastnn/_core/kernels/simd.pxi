@@ -1,4 +1,5 @@
-# The vocabulary, for Cython. simd.h says what each operation does, on one vector; here a vec is a pair of them.
+# The vocabulary, for Cython. simd.h says what each operation does, on one vector; here a vec is a pair of
+# them.
 
 cdef extern from "pair.h" nogil:
     ctypedef float real
@@ -61,15 +62,32 @@ cdef extern from "tile.h" nogil:
         STRIP_VECS
 
     void tile_rows(const real **x, int rows, const real *first, Py_ssize_t stride)
-    void tile_zero(tile *t, int rows, int vecs)
     void tile_start(tile *t, int rows, int vecs, const real *start, Py_ssize_t stride)
     void tile_multiply(
         tile *t, int rows, int vecs, const real **x, Py_ssize_t x_stride, const real **panel,
-        Py_ssize_t panel_step, Py_ssize_t panel_stride, Py_ssize_t depth, const real **ahead, Py_ssize_t ahead_step
+        Py_ssize_t panel_step, Py_ssize_t panel_stride, Py_ssize_t depth,
+        const real **ahead, Py_ssize_t ahead_step
     )
-    void tile_add(tile *t, int rows, int vecs, const tile *other)
     void tile_add_stored(
         tile *t, int rows, int vecs, const real *out, Py_ssize_t stride, Py_ssize_t columns
     )
     void tile_floor(tile *t, int rows, int vecs, real least)
     void tile_store(tile *t, int rows, int vecs, real *out, Py_ssize_t stride, Py_ssize_t columns)
+
+cdef extern from "dots.h" nogil:
+    ctypedef struct dots:
+        pass
+
+    enum:
+        DOT_LANES
+        DOTS_AT_ONCE
+        MOST_DOTS
+        MOST_DOT_ROWS
+        MOST_DOT_GROUPS
+
+    void dots_zero(dots *t, int rows, int outs)
+    void dots_step(
+        dots *t, int rows, int outs, const real **x, Py_ssize_t x_stride, const real *weights,
+        Py_ssize_t weight_stride, long terms
+    )
+    void dots_join(const dots *t, int rows, int outs, real *sums)

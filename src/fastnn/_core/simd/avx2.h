@@ -49,7 +49,6 @@ FASTNN_INLINE vec v_copysign(vec magnitude, vec sign)
     return OP(or)(OP(andnot)(OP(set1)((real)-0.0), magnitude), OP(and)(OP(set1)((real)-0.0), sign));
 }
 FASTNN_INLINE mask v_lt(vec a, vec b) { return OP(cmp)(a, b, _CMP_LT_OQ); }
-FASTNN_INLINE mask v_le(vec a, vec b) { return OP(cmp)(a, b, _CMP_LE_OQ); }
 FASTNN_INLINE mask v_eq(vec a, vec b) { return OP(cmp)(a, b, _CMP_EQ_OQ); }
 FASTNN_INLINE int v_any(mask m) { return OP(movemask)(m) != 0; }
 FASTNN_INLINE vec v_select(mask m, vec yes, vec no) { return OP(blendv)(no, yes, m); }

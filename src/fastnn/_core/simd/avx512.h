@@ -46,7 +46,6 @@ FASTNN_INLINE vec v_copysign(vec magnitude, vec sign)
     return OP(or)(OP(andnot)(OP(set1)((real)-0.0), magnitude), OP(and)(OP(set1)((real)-0.0), sign));
 }
 FASTNN_INLINE mask v_lt(vec a, vec b) { return CMP(a, b, _CMP_LT_OQ); }
-FASTNN_INLINE mask v_le(vec a, vec b) { return CMP(a, b, _CMP_LE_OQ); }
 FASTNN_INLINE mask v_eq(vec a, vec b) { return CMP(a, b, _CMP_EQ_OQ); }
 FASTNN_INLINE int v_any(mask m) { return m != 0; }
 FASTNN_INLINE vec v_select(mask m, vec yes, vec no) { return OP(mask_mov)(no, m, yes); }
@@ -82,7 +81,6 @@ FASTNN_INLINE vec v_zip_high(vec a, vec b) { return OP(permutex2var)(a, LANE_LIS
 
 #define FASTNN_HAS_SCALE
 FASTNN_INLINE vec v_scale(vec a, vec n) { return OP(scalef)(a, n); }
-FASTNN_INLINE vec v_scale_normal(vec a, vec n) { return OP(scalef)(a, n); }
 
 #if FASTNN_REAL_BITS == 32
 #define FASTNN_HAS_LOOKUP

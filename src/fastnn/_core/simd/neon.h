@@ -56,7 +56,6 @@ FASTNN_INLINE vec v_negmuladd(vec a, vec b, vec c) { return OP(fms)(c, a, b); }
 FASTNN_INLINE vec v_residual(vec a, vec b, vec c) { return OP(fms)(c, a, b); }
 FASTNN_INLINE vec v_select(mask m, vec yes, vec no) { return OP(bsl)(m, yes, no); }
 FASTNN_INLINE mask v_lt(vec a, vec b) { return OP(clt)(a, b); }
-FASTNN_INLINE mask v_le(vec a, vec b) { return OP(cle)(a, b); }
 FASTNN_INLINE mask v_eq(vec a, vec b) { return OP(ceq)(a, b); }
 FASTNN_INLINE int v_any(mask m) { return vmaxvq_u32(AS_U32(m)) != 0; }
 FASTNN_INLINE vec v_max(vec a, vec b) { return v_select(v_lt(b, a), a, b); }

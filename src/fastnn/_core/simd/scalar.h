@@ -33,7 +33,6 @@ FASTNN_INLINE vec v_abs(vec a) { return OP(fabs)(a); }
 FASTNN_INLINE vec v_minus_abs(vec a) { return -OP(fabs)(a); }
 FASTNN_INLINE vec v_copysign(vec magnitude, vec sign) { return OP(copysign)(magnitude, sign); }
 FASTNN_INLINE mask v_lt(vec a, vec b) { return a < b; }
-FASTNN_INLINE mask v_le(vec a, vec b) { return a <= b; }
 FASTNN_INLINE mask v_eq(vec a, vec b) { return a == b; }
 FASTNN_INLINE int v_any(mask m) { return m; }
 FASTNN_INLINE vec v_select(mask m, vec yes, vec no) { return m ? yes : no; }

@@ -17,7 +17,7 @@
  *                                                      there slow, rounded once more, not for huge float64
  *   vec  v_max(vec a, vec b), v_min                    a > b ? a : b and a < b ? a : b (so b where unordered)
  *   vec  v_abs(vec a), v_minus_abs(vec a), v_copysign(vec magnitude, vec sign)
- *   mask v_lt(vec a, vec b), v_le, v_eq                false where unordered
+ *   mask v_lt(vec a, vec b), v_eq                      false where unordered
  *   int  v_any(mask m)                                 whether some lane is true
  *   vec  v_select(mask m, vec yes, vec no)
  *   vec  v_shift_up(vec n)                             the low bits of n's pattern moved to the exponent's place
@@ -25,8 +25,6 @@
  *   vec  v_lookup(const real *table, vec a)            table[the last three exponent bits of a and its first
  *                                                      mantissa bit]
  *   vec  v_scale(vec a, vec n)                         a 2^n rounded once; n integral, |n| < 2 EXPONENT_BIAS
- *   vec  v_scale_normal(vec a, vec n)                  the same where neither 2^n nor the result leaves the
- *                                                      normal range
  *   vec  v_even(vec a, vec b), v_odd                   lanes 0, 2, 4, ... (1, 3, 5, ...) of a, then of b; with one
  *                                                      lane a (b)
  *   vec  v_zip_low(vec a, vec b), v_zip_high           a0 b0 a1 b1 ..., its first half and its second
@@ -110,6 +108,7 @@ FASTNN_INLINE vec v_lookup(const real *table, vec a)
 #endif
 
 #if !defined(FASTNN_HAS_SCALE)
+/* a 2^n where neither 2^n nor the result leaves the normal range. */
 FASTNN_INLINE vec v_scale_normal(vec a, vec n)
 {
     return v_mul(a, v_shift_up(v_add(n, v_set1(ROUNDER + EXPONENT_BIAS))));

@@ -50,7 +50,6 @@ FASTNN_INLINE vec v_copysign(vec magnitude, vec sign)
     return OP(or)(OP(andnot)(OP(set1)((real)-0.0), magnitude), OP(and)(OP(set1)((real)-0.0), sign));
 }
 FASTNN_INLINE mask v_lt(vec a, vec b) { return OP(cmplt)(a, b); }
-FASTNN_INLINE mask v_le(vec a, vec b) { return OP(cmple)(a, b); }
 FASTNN_INLINE mask v_eq(vec a, vec b) { return OP(cmpeq)(a, b); }
 FASTNN_INLINE int v_any(mask m) { return OP(movemask)(m) != 0; }
 FASTNN_INLINE vec v_select(mask m, vec yes, vec no) { return OP(or)(OP(and)(m, yes), OP(andnot)(m, no)); }

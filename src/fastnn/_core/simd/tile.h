@@ -33,16 +33,6 @@ typedef struct {
     vec at[TILE_ROWS][STRIP_VECS];
 } tile;
 
-FASTNN_INLINE void tile_zero(tile *t, int rows, int vecs)
-{
-    EACH_ROW EACH_VEC t->at[i][j] = v_set1(0);
-}
-
-FASTNN_INLINE void tile_add(tile *t, int rows, int vecs, const tile *other)
-{
-    EACH_ROW EACH_VEC t->at[i][j] = v_add(other->at[i][j], t->at[i][j]);
-}
-
 FASTNN_INLINE void tile_floor(tile *t, int rows, int vecs, real least)
 {
     EACH_ROW EACH_VEC t->at[i][j] = v_max(v_set1(least), t->at[i][j]);
