@@ -13,6 +13,7 @@ cimport numpy as cnp
 from cython.parallel cimport parallel, prange, threadid
 from libc.stdint cimport uint64_t, uintptr_t
 from libc.stdlib cimport free, malloc
+from libc.string cimport memset
 
 from fastnn._core.dispatch cimport Kernels
 from fastnn._core.table cimport FASTNN_START_PANELS, IDENTITY, LOG_SOFTMAX, SOFTMAX
@@ -32,6 +33,15 @@ cdef extern from "openmp.h" nogil:
         pass
     openmp_team openmp_gather()
     void openmp_begin(openmp_team *team)
+    enum:
+        OPENMP_SHARES
+    ctypedef struct openmp_steps:
+        pass
+    bint openmp_take(openmp_steps *steps, long step, int share)
+    long openmp_finish(openmp_steps *steps)
+    long openmp_step(openmp_steps *steps)
+    void openmp_next(openmp_steps *steps)
+    void openmp_await(openmp_steps *steps, long step)
 
 cdef extern from "fpmode.h" nogil:
     uint64_t fp_mode_enter()
@@ -76,8 +86,8 @@ cdef double WAKING_WORK = 10_000_000
 cdef Py_ssize_t MIN_THREAD_ROWS = 14
 
 # Threads share each layer's outputs where every one gets this many bytes of weights, in the mean of the
-# layers, and fewer than SHARED_ROWS rows. For less, the barriers cost more than they give; with more rows, it
-# takes as long to pass the activations from cache to cache as to read all the weights. After a pause, when
+# layers, and fewer than SHARED_ROWS rows. For less, waiting for each other costs more; with more rows, it takes
+# as long to pass the activations from cache to cache as to read all the weights. After a pause, when
 # the weights come from memory, a byte of them counts for READ_WORK.
 cdef Py_ssize_t MIN_SHARE_BYTES = 128 * 1024
 cdef Py_ssize_t SHARED_ROWS = 24
@@ -174,7 +184,7 @@ cdef class Engine:
         weight = layers[0][0]
         self.looks_ahead = weight.nbytes <= NEAR_BYTES
         self.most_sharers = 0 if self.narrow else min(
-            self.weight_bytes // (self.n_layers * MIN_SHARE_BYTES), most_outputs // self.kernels.panel
+            self.weight_bytes // (self.n_layers * MIN_SHARE_BYTES), most_outputs // self.kernels.panel, OPENMP_SHARES
         )
         self.size_blocks(widest if self.narrow else hidden)
 
