@@ -1,7 +1,8 @@
 # Between rows in memory and columns, where a vector holds one element of each of LANES rows.
 #
 # LANES rows of 2, 4, 8 or 16 elements without gaps are as many whole vectors. Parting the even lanes from the
-# odd ones, once for each factor 2, leaves one element of each row in a vector; zipping takes them back.
+# odd ones, once for each factor 2, leaves one element of each row in a vector; zipping takes them back. Meanwhile
+# the rows behind these are asked for, which usually come next.
 
 cdef enum:
     MOST_PARTED = 16
@@ -23,6 +24,7 @@ cdef inline void part(
     while r < count:
         left = (count - r) * n
         for i in range(n):
+            v_prefetch(rows + (count + r) * n + i * LANES)
             if left >= (i + 1) * LANES:
                 a[i] = v_load(rows + r * n + i * LANES)
             else:
@@ -61,6 +63,7 @@ cdef inline void zip(
             done = 2 * done
         left = (count - r) * n
         for i in range(n):
+            v_prefetch(rows + (count + r) * n + i * LANES)
             if left >= (i + 1) * LANES:
                 v_store(rows + r * n + i * LANES, a[i])
             elif left > i * LANES:

@@ -50,6 +50,7 @@ cdef extern from "pair.h" nogil:
     vec v_odd "p_odd"(vec a, vec b)
     vec v_zip_low "p_zip_low"(vec a, vec b)
     vec v_zip_high "p_zip_high"(vec a, vec b)
+    void v_prefetch "p_prefetch"(const real *p)
 
 cdef extern from "tile.h" nogil:
     ctypedef struct tile:
@@ -62,6 +63,7 @@ cdef extern from "tile.h" nogil:
         STRIP_VECS
 
     void tile_rows(const real **x, int rows, const real *first, Py_ssize_t stride)
+    void tile_zero(tile *t, int rows, int vecs)
     void tile_start(tile *t, int rows, int vecs, const real *start, Py_ssize_t stride)
     void tile_multiply(
         tile *t, int rows, int vecs, const real **x, Py_ssize_t x_stride, const real **panel,

@@ -38,16 +38,12 @@ cdef inline void tiles(int rows, int vecs, tile_job *job, Py_ssize_t count) noex
     cdef const real *x[GROUPS]
     cdef const real *panel
     cdef Py_ssize_t k, c
-    cdef const real *start
-    cdef Py_ssize_t start_stride
     for c in range(count):
         panel = job.panel
         tile_rows(x, rows, job.x, job.x_stride)
-        start = job.start
-        start_stride = job.start_stride
+        tile_start(&sums, rows, vecs, job.start, job.start_stride)
         k = 0
         while True:
-            tile_start(&sums, rows, vecs, start, start_stride)
             tile_multiply(
                 &sums, rows, vecs, x, job.x_stride, &panel, job.panel_step, job.panel_stride,
                 min(CHAIN, job.depth - k), &job.ahead, job.ahead_step,
@@ -58,8 +54,7 @@ cdef inline void tiles(int rows, int vecs, tile_job *job, Py_ssize_t count) noex
             if k >= job.depth:
                 break
             tile_store(&sums, rows, vecs, held, vecs * VECTOR_LANES, vecs * VECTOR_LANES)
-            start = ZEROS
-            start_stride = 0
+            tile_zero(&sums, rows, vecs)
         if job.add:
             tile_add_stored(&sums, rows, vecs, job.out, job.out_stride, job.columns)
         if job.activation == RELU:

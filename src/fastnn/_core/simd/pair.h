@@ -62,6 +62,12 @@ FASTNN_INLINE pair p_lookup(const real *table, pair a)
 }
 FASTNN_INLINE pair p_set1(real x) { return (pair){v_set1(x), v_set1(x)}; }
 FASTNN_INLINE pair p_load(const real *p) { return (pair){v_load(p), v_load(p + LANES)}; }
+FASTNN_INLINE void p_prefetch(const real *p)
+{
+    v_prefetch(p);
+    if ((int)LANES == (int)LINE)
+        v_prefetch(p + LANES);
+}
 FASTNN_INLINE void p_store(real *p, pair a)
 {
     v_store(p, a.low);

@@ -33,6 +33,11 @@ typedef struct {
     vec at[TILE_ROWS][STRIP_VECS];
 } tile;
 
+FASTNN_INLINE void tile_zero(tile *t, int rows, int vecs)
+{
+    EACH_ROW EACH_VEC t->at[i][j] = v_set1(0);
+}
+
 FASTNN_INLINE void tile_floor(tile *t, int rows, int vecs, real least)
 {
     EACH_ROW EACH_VEC t->at[i][j] = v_max(v_set1(least), t->at[i][j]);
@@ -41,7 +46,13 @@ FASTNN_INLINE void tile_floor(tile *t, int rows, int vecs, real least)
 /* From whole vectors, whatever `columns` the tile has. */
 FASTNN_INLINE void tile_start(tile *t, int rows, int vecs, const real *start, ptrdiff_t stride)
 {
-    EACH_ROW EACH_VEC t->at[i][j] = v_load(start + i * stride + j * LANES);
+    if (stride == 0)
+        EACH_VEC {
+            vec same = v_load(start + j * LANES);
+            EACH_ROW t->at[i][j] = same;
+        }
+    else
+        EACH_ROW EACH_VEC t->at[i][j] = v_load(start + i * stride + j * LANES);
 }
 
 FASTNN_INLINE long tile_lanes(ptrdiff_t columns, int j)
