@@ -86,9 +86,9 @@ cdef double WAKING_WORK = 10_000_000
 cdef Py_ssize_t MIN_THREAD_ROWS = 14
 
 # Threads share each layer's outputs where every one gets this many bytes of weights, in the mean of the
-# layers, and fewer than SHARED_ROWS rows. For less, waiting for each other costs more; with more rows, it takes
-# as long to pass the activations from cache to cache as to read all the weights. After a pause, when
-# the weights come from memory, a byte of them counts for READ_WORK.
+# layers, and fewer than SHARED_ROWS rows. For less, waiting for each other costs more than it gives; with
+# more rows, it takes as long to pass the activations from cache to cache as to read all the weights. After a
+# pause, when the weights come from memory, a byte of them counts for READ_WORK.
 cdef Py_ssize_t MIN_SHARE_BYTES = 128 * 1024
 cdef Py_ssize_t SHARED_ROWS = 24
 cdef double READ_WORK = 3
@@ -183,9 +183,9 @@ cdef class Engine:
         self.n_layers = len(layers)
         weight = layers[0][0]
         self.looks_ahead = weight.nbytes <= NEAR_BYTES
-        self.most_sharers = 0 if self.narrow else min(
-            self.weight_bytes // (self.n_layers * MIN_SHARE_BYTES), most_outputs // self.kernels.panel, OPENMP_SHARES
-        )
+        if not self.narrow:
+            self.most_sharers = self.weight_bytes // (self.n_layers * MIN_SHARE_BYTES)
+            self.most_sharers = min(self.most_sharers, most_outputs // self.kernels.panel, OPENMP_SHARES)
         self.size_blocks(widest if self.narrow else hidden)
 
     def __dealloc__(self):

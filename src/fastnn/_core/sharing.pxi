@@ -1,8 +1,8 @@
 # Few rows on several threads, which share each layer, one layer after the other.
 #
 # They share its outputs by whole panels, so that a thread reads only its part of the weights; where there are
-# too few panels for that, its rows. A thread begins with the same share in every call, and finds its weights in
-# its caches. The bits are the same as ever: no sum is cut.
+# too few panels for that, its rows. A thread begins with the same share in every call, and finds its weights
+# in its caches. The bits are the same as ever: no sum is cut.
 
 
 cdef void share_layers(Engine engine, const row_block *block, int threads) noexcept nogil:
