@@ -108,17 +108,23 @@ def sweep_networks(isa: str, dtype: np.dtype[Any], inputs: Guarded, outputs: Gua
         net = Plan(random_layers(widths, ["tanh"] * (len(widths) - 1), dtype), dtype, isa)
         x = np.random.default_rng(0).standard_normal((70, widths[0])).astype(dtype)
         check_plan(net, x, [0, 1, 2, 3, 31, 70], inputs, outputs)
+    # Large enough for threads to share each layer.
+    net = Plan(random_layers((300, 517, 301), ["relu", "softmax"], dtype), dtype, isa)
+    x = np.random.default_rng(0).standard_normal((20, 300)).astype(dtype)
+    check_plan(net, x, [1, 2, 20], inputs, outputs, threads=2)
 
 
-def check_plan(net: Plan, x: Array, batches: list[int], inputs: Guarded, outputs: Guarded) -> None:
-    expected = net(x)
+def check_plan(
+    net: Plan, x: Array, batches: list[int], inputs: Guarded, outputs: Guarded, threads: int | None = None
+) -> None:
+    expected = net(x, threads=1)
     for rows in batches:
         fresh = np.full((rows, net.n_outputs), np.nan, x.dtype)
         for source, target in zip(inputs.places(x[:rows]), outputs.places(fresh), strict=True):
-            assert same_bits(net(source, target), expected[:rows])
+            assert same_bits(net(source, target, threads), expected[:rows])
     for source, target in zip(inputs.places(x[0]), outputs.places(fresh[0]), strict=True):
-        assert same_bits(net(source), expected[0])
-        assert same_bits(net(source, target), expected[0])
+        assert same_bits(net(source, threads=threads), expected[0])
+        assert same_bits(net(source, target, threads), expected[0])
 
 
 def sweep(isa: str, dtype: np.dtype[Any]) -> None:

@@ -123,6 +123,28 @@ print(peak() - before)
     assert grown < 4096, f"{grown} KiB more"
 
 
+SCRATCH = """
+import ctypes, sys
+from itertools import pairwise
+import numpy as np, fastnn
+layout, threads, rows, *widths = sys.argv[1], *map(int, sys.argv[2:])
+net = fastnn.Network([fastnn.Dense(np.ones((m, n), np.float32)) for n, m in pairwise(widths)])
+x, out = np.ones((rows, widths[0]), np.float32, layout), np.ones((rows, widths[-1]), np.float32, layout)
+net(x[:3], out[:3], threads=1)
+ctypes.CDLL(None).malloc_trim(0)  # what was freed before would count as held
+begin()
+before = peak()
+net(x, out, threads=threads)
+print(peak() - before)
+"""
+
+
+def scratch(layout: str, threads: int, rows: int, widths: tuple[int, ...]) -> int:
+    # NumPy asks for huge pages, and the kernel makes them in the middle of the call.
+    arguments = map(str, (layout, threads, rows, *widths))
+    return int(output_of(PEAK + SCRATCH, *arguments, NUMPY_MADVISE_HUGEPAGE="0"))
+
+
 @on_linux
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("layout", ["C", "F"])
@@ -132,22 +154,13 @@ print(peak() - before)
     ids=str,
 )
 def test_scratch_is_bounded(widths: tuple[int, ...], layout: str, threads: int) -> None:
-    code = """
-import ctypes, sys
-from itertools import pairwise
-import numpy as np, fastnn
-layout, threads, *widths = sys.argv[1], *map(int, sys.argv[2:])
-net = fastnn.Network([fastnn.Dense(np.ones((m, n), np.float32)) for n, m in pairwise(widths)])
-rows = max(10_000_000 // sum(widths), 100)
-x, out = np.ones((rows, widths[0]), np.float32, layout), np.ones((rows, widths[-1]), np.float32, layout)
-net(x[:3], out[:3], threads=1)
-ctypes.CDLL(None).malloc_trim(0)  # what was freed before would count as held
-begin()
-before = peak()
-net(x, out, threads=threads)
-print(peak() - before)
-"""
-    # NumPy asks for huge pages, and the kernel makes them in the middle of the call.
-    arguments = (layout, str(threads), *map(str, widths))
-    used = int(output_of(PEAK + code, *arguments, NUMPY_MADVISE_HUGEPAGE="0"))
+    used = scratch(layout, threads, max(10_000_000 // sum(widths), 100), widths)
     assert used <= threads * (2048 + 128), f"{used} KiB of scratch"
+
+
+@on_linux
+@pytest.mark.parametrize("layout", ["C", "F"])
+@pytest.mark.parametrize("widths", [(1000, 1000, 1000), (40, 9400, 40), (4, 260_000, 40)], ids=str)
+def test_scratch_of_shared_rows_is_bounded(widths: tuple[int, ...], layout: str) -> None:
+    used = scratch(layout, 2, 47, widths)
+    assert used <= 2 * (2048 + 128), f"{used} KiB of scratch"

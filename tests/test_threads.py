@@ -268,14 +268,6 @@ print({frozenset(os.sched_getaffinity(int(task))) == allowed for task in os.list
 """
         assert output_of("import time\n" + COUNT + "allowed = os.sched_getaffinity(0)\n" + code) == "{True}\n"
 
-    def test_few_rows_of_a_large_network_take_one(self) -> None:
-        code = """
-fastnn.set_num_threads(2)
-net = fastnn.Network([fastnn.Dense(np.ones((20_000, 100)))])
-print(started(27), started(100))
-"""
-        assert output_of(COUNT + code) == "0 1\n"
-
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_more_threads_than_can_be_started() -> None:

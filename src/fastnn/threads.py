@@ -1,6 +1,6 @@
 """How many threads a call takes: what the process may use, and what the environment asks for.
 
-A call on enough rows takes `get_num_threads` threads, or fewer if OpenMP is told so (OMP_NUM_THREADS,
+A call with enough to do takes `get_num_threads` threads, or fewer if OpenMP is told so (OMP_NUM_THREADS,
 threadpoolctl) or the calling thread may run on fewer processors by then. Small calls take one.
 """
 

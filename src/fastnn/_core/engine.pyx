@@ -2,7 +2,7 @@
 
 A. Weights are packed once, as table.h says; inputs never are.
 B. A block of rows goes through all layers before the next one starts, between two buffers that fit in the
-   second cache. Threads take blocks.
+   second cache. Threads take blocks; where the rows are few, they share each layer's outputs instead.
 C. Where every layer has few outputs, a vector spans examples instead: the roles of weights and inputs swap,
    and columns of examples go through the same kernel.
 D. What isn't laid out as the kernels read it is converted a chunk at a time, so memory stays bounded.
@@ -13,9 +13,11 @@ cimport numpy as cnp
 from cython.parallel cimport parallel, prange, threadid
 from libc.stdint cimport uint64_t, uintptr_t
 from libc.stdlib cimport free, malloc
+from libc.string cimport memset
 
 from fastnn._core.dispatch cimport Kernels
-from fastnn._core.table cimport FASTNN_START_PANELS, fastnn_dense, fastnn_kernels
+from fastnn._core.table cimport FASTNN_START_PANELS, IDENTITY, LOG_SOFTMAX, SOFTMAX
+from fastnn._core.table cimport fastnn_dense, fastnn_kernels
 
 import numpy as np
 
@@ -31,6 +33,15 @@ cdef extern from "openmp.h" nogil:
         pass
     openmp_team openmp_gather()
     void openmp_begin(openmp_team *team)
+    enum:
+        OPENMP_SHARES
+    ctypedef struct openmp_steps:
+        pass
+    bint openmp_take(openmp_steps *steps, long step, int share)
+    long openmp_finish(openmp_steps *steps)
+    long openmp_step(openmp_steps *steps)
+    void openmp_next(openmp_steps *steps)
+    void openmp_await(openmp_steps *steps, long step)
 
 cdef extern from "fpmode.h" nogil:
     uint64_t fp_mode_enter()
@@ -74,11 +85,29 @@ cdef double MIN_THREAD_WORK = 1_000_000
 cdef double WAKING_WORK = 10_000_000
 cdef Py_ssize_t MIN_THREAD_ROWS = 14
 
+# Threads share each layer's outputs where every one gets this many bytes of weights, in the mean of the
+# layers, and fewer than SHARED_ROWS rows. For less, waiting for each other costs more than it gives; with
+# more rows, it takes as long to pass the activations from cache to cache as to read all the weights. After a
+# pause, when the weights come from memory, a byte of them counts for READ_WORK.
+cdef Py_ssize_t MIN_SHARE_BYTES = 128 * 1024
+cdef Py_ssize_t SHARED_ROWS = 24
+cdef double READ_WORK = 3
+
 cdef int default_threads = 1
 
 ctypedef struct layer_jobs:
     fastnn_dense rows
     fastnn_dense columns
+
+# Rows to take through all layers. Strides in elements.
+ctypedef struct row_block:
+    const char *x
+    Py_ssize_t x_stride
+    Py_ssize_t rows
+    Py_ssize_t next_rows        # how many the same thread may take next, behind them
+    char *out
+    Py_ssize_t out_stride
+    char *scratch
 
 
 def set_default_threads(int n):
@@ -98,8 +127,8 @@ def release_threads():
 
 
 @cython.no_gc_clear  # the jobs point into what `keep` holds
-cdef class Plan:
-    """Layers made ready to run with one instruction set.
+cdef class Engine:
+    """Layers made ready to run with one instruction set, on rows of the network's dtype.
 
     Parameters
     ----------
@@ -119,7 +148,7 @@ cdef class Plan:
     cdef int typenum
     cdef bint narrow, looks_ahead
     cdef double row_work
-    cdef Py_ssize_t itemsize, stride, columns, block_rows, scratch_bytes
+    cdef Py_ssize_t weight_bytes, itemsize, stride, columns, block_rows, scratch_bytes, most_sharers
     cdef readonly cnp.npy_intp n_inputs
     cdef readonly cnp.npy_intp n_outputs
     cdef readonly object dtype
@@ -130,6 +159,7 @@ cdef class Plan:
         cdef Kernels kernels = dispatch.kernels(dtype, isa)
         cdef Py_ssize_t widest = 1
         cdef Py_ssize_t hidden = 1
+        cdef Py_ssize_t most_outputs = 0
         cdef int i
         self.dtype = kernels.dtype
         self.typenum = self.dtype.num
@@ -146,11 +176,16 @@ cdef class Plan:
             self.add_layer(&self.jobs[i], weight, bias, activation)
             widest = max(widest, weight.shape[0], weight.shape[1])
             hidden = max(hidden, weight.shape[1] if i else 1)
+            most_outputs = max(most_outputs, <Py_ssize_t>weight.shape[0])
+            self.weight_bytes += weight.nbytes
             self.narrow &= weight.shape[0] <= NARROW_WIDTH and weight.shape[1] < DOT_INPUTS
             self.row_work += weight.shape[0] * (weight.shape[1] + ACTIVATION_WORK)
         self.n_layers = len(layers)
         weight = layers[0][0]
         self.looks_ahead = weight.nbytes <= NEAR_BYTES
+        if not self.narrow:
+            self.most_sharers = self.weight_bytes // (self.n_layers * MIN_SHARE_BYTES)
+            self.most_sharers = min(self.most_sharers, most_outputs // self.kernels.panel, OPENMP_SHARES)
         self.size_blocks(widest if self.narrow else hidden)
 
     def __dealloc__(self):
@@ -206,289 +241,124 @@ cdef class Plan:
                 self.block_rows = max(min(MAX_BLOCK_BYTES // row_bytes, tile), 1)
             self.scratch_bytes = 2 * self.block_rows * self.stride * self.itemsize
 
-    def __call__(self, x, out=None, threads=None):
-        """Return the output for one example or a batch.
-
-        Parameters
-        ----------
-        x : array_like, shape (n_inputs,) or (B, n_inputs)
-            Real numbers, of any dtype, in any layout.
-        out : ndarray, optional
-            Where to write the result: of its shape and the network's dtype. Where it overlaps x, x is copied.
-        threads : int, optional
-            How many threads, at most twice the processors; by default as many as are worth it, up to
-            `get_num_threads`.
-
-        Returns
-        -------
-        ndarray, shape (n_outputs,) or (B, n_outputs)
-            In the network's dtype; `out` if given.
-
-        Raises
-        ------
-        TypeError
-            If x holds no real numbers, `out` has another dtype, or threads is no integer.
-        ValueError
-            If x or `out` has another shape, `out` can't be written, or threads is below 1.
-        """
-        cdef cnp.ndarray source, result
-        cdef cnp.npy_intp shape[2]
-        cdef int n_threads = 0 if threads is None else thread_count("threads", threads)
-        if not cnp.PyArray_CheckExact(x) or not self.is_direct(<cnp.ndarray>x):
-            return self.call_checked(real_array("x", x), out, n_threads)
-        source = <cnp.ndarray>x
-        if out is not None:
-            if not cnp.PyArray_CheckExact(out) or not self.fits(<cnp.ndarray>out, source):
-                return self.call_checked(source, out, n_threads)
-            self.run_direct(source, <cnp.ndarray>out, n_threads)
-            return out
-        shape[0] = cnp.PyArray_DIM(source, 0)
-        shape[cnp.PyArray_NDIM(source) - 1] = self.n_outputs
-        result = cnp.PyArray_EMPTY(cnp.PyArray_NDIM(source), shape, self.typenum, 0)
-        self.run_direct(source, result, n_threads)
-        return result
-
-    cdef object call_checked(self, cnp.ndarray x, out, int threads):
-        cdef tuple expected
-        if self.n_layers == 0:
-            raise RuntimeError("this network was never built: call its constructor")
-        if x.ndim not in (1, 2) or x.shape[x.ndim - 1] != self.n_inputs:
-            raise ValueError(
-                f"x has shape {np.shape(x)}, but the network expects ({self.n_inputs},) "
-                f"or (B, {self.n_inputs})"
-            )
-        expected = np.shape(x)[: x.ndim - 1] + (self.n_outputs,)
-        if out is None:
-            out = np.empty(expected, self.dtype)
-        else:
-            check_out(out, expected, self.dtype)
-            if may_overlap(x, out):
-                x = x.copy()
-        self.run_arrays(np.atleast_2d(x), np.atleast_2d(out), threads)
-        return out
-
-    cdef int run_arrays(self, cnp.ndarray x, cnp.ndarray out, int threads) except -1:
-        cdef Py_ssize_t rows = x.shape[0]
-        cdef bint x_direct = self.is_direct(x)
-        cdef bint out_direct = self.has_direct_rows(out)
-        cdef Py_ssize_t i, step, width
-        cdef cnp.ndarray source, target
-        if (x_direct and out_direct) or rows == 0:
-            return self.run_direct(x, out, threads)
-        threads = self.threads_for(rows, threads)
-        width = (0 if x_direct else self.n_inputs) + (0 if out_direct else self.n_outputs)
-        step = max(threads * (SCRATCH_BYTES - self.scratch_bytes), MIN_CHUNK_BYTES)
-        step = max(step // (max(width, 1) * self.itemsize), 1)
-        step = min(step, rows)
-        x_chunk = None if x_direct else np.empty((step, self.n_inputs), self.dtype)
-        out_chunk = None if out_direct else np.empty((step, self.n_outputs), self.dtype)
-        for i in range(0, rows, step):
-            source, target = x[i : i + step], out[i : i + step]
-            if not x_direct:
-                source = x_chunk[: len(source)]
-                with np.errstate(all="ignore"):
-                    np.copyto(source, x[i : i + step], casting="unsafe")
-            if not out_direct:
-                target = out_chunk[: len(target)]
-            self.run_direct(source, target, threads)
-            if not out_direct:
-                out[i : i + step] = target
-        return 0
-
-    cdef bint is_direct(self, cnp.ndarray x):
-        # Whether x needs no conversion and no message.
-        cdef int ndim = cnp.PyArray_NDIM(x)
-        return (
-            1 <= ndim <= 2
-            and cnp.PyArray_DIM(x, ndim - 1) == self.n_inputs
-            and self.n_layers > 0
-            and self.has_direct_rows(x)
-        )
-
-    cdef bint fits(self, cnp.ndarray out, cnp.ndarray x):
-        # Whether out can take the result for a direct x and needs no message.
-        cdef int last = cnp.PyArray_NDIM(x) - 1
-        cdef const char *x_end
-        cdef const char *out_end
-        cdef const char *x_start = memory_of(x, &x_end)
-        cdef const char *out_start = memory_of(out, &out_end)
-        return (
-            cnp.PyArray_NDIM(out) == last + 1
-            and cnp.PyArray_DIM(out, last) == self.n_outputs
-            and (last == 0 or cnp.PyArray_DIM(out, 0) == cnp.PyArray_DIM(x, 0))
-            and cnp.PyArray_ISWRITEABLE(out)
-            and self.has_direct_rows(out)
-            and (x_end <= out_start or out_end <= x_start)
-        )
-
-    cdef bint has_direct_rows(self, cnp.ndarray a):
-        # Whether the kernels can address a's rows as they lie.
-        cdef int last = cnp.PyArray_NDIM(a) - 1
-        return (
-            cnp.PyArray_TYPE(a) == self.typenum
-            and cnp.PyArray_ISALIGNED(a)
-            and cnp.PyArray_ISNOTSWAPPED(a)
-            and (cnp.PyArray_DIM(a, last) <= 1 or cnp.PyArray_STRIDE(a, last) == self.itemsize)
-            and (last == 0 or cnp.PyArray_STRIDE(a, 0) % self.itemsize == 0)
-        )
-
-    cdef int run_direct(self, cnp.ndarray x, cnp.ndarray out, int threads) except -1:
-        cdef bint batch = cnp.PyArray_NDIM(x) == 2
-        return self.run(
-            <const char *>cnp.PyArray_DATA(x),
-            cnp.PyArray_STRIDE(x, 0) // self.itemsize if batch else 0,
-            cnp.PyArray_DIM(x, 0) if batch else 1,
-            <char *>cnp.PyArray_DATA(out),
-            cnp.PyArray_STRIDE(out, 0) // self.itemsize if batch else 0,
-            threads,
-        )
-
-    cdef int run(
-        self,
-        const char *x,
-        Py_ssize_t x_stride,
-        Py_ssize_t rows,
-        char *out,
-        Py_ssize_t out_stride,
-        int threads,
-    ) except -1:
-        # `threads` 0: as many as are worth it. Strides in elements.
-        cdef double work = self.row_work * rows
-        cdef Py_ssize_t step, blocks, block
-        cdef char *scratch
-        cdef openmp_team team
-        if rows == 0 or self.n_outputs == 0:
+    cdef int run(self, const row_block *whole, int threads) except -1:
+        # `threads` 0: as many as are worth it.
+        cdef Py_ssize_t step, blocks
+        cdef bint share
+        if whole.rows == 0 or self.n_outputs == 0:
             return 0
-        if rows == 1 and 2 * self.stride * self.itemsize <= STACK_BYTES:
-            self.run_one(x, out, work)
+        if whole.rows == 1 and 2 * self.stride * self.itemsize <= STACK_BYTES:
+            self.run_one(whole, threads)
             return 0
-        threads = self.threads_for(rows, threads)
+        threads = self.threads_for(whole.rows, threads, &share)
         step = self.block_rows
+        if share:
+            return self.run_blocks(whole, step, 1, threads)
         if threads > 1:
             # As many blocks for each thread, all of a size.
-            blocks = (rows + step * threads - 1) // (step * threads) * threads
-            step = (rows + blocks - 1) // blocks
-        blocks = (rows + step - 1) // step
+            blocks = (whole.rows + step * threads - 1) // (step * threads) * threads
+            step = (whole.rows + blocks - 1) // blocks
+        return self.run_blocks(whole, step, threads, 1)
+
+    cdef int run_blocks(self, const row_block *whole, Py_ssize_t step, int threads, int sharers) except -1:
+        # Threads take blocks of `step` rows, or share each of them.
+        cdef Py_ssize_t blocks = (whole.rows + step - 1) // step
+        cdef Py_ssize_t block
+        cdef char *memory
+        cdef char *scratch
+        cdef openmp_team team
         threads = <int>min(threads, blocks)
-        scratch = <char *>malloc(threads * self.scratch_bytes + ALIGNMENT)
-        if scratch == NULL:
+        memory = <char *>malloc(threads * self.scratch_bytes + ALIGNMENT)
+        if memory == NULL:
             raise MemoryError(f"no memory for {threads * self.scratch_bytes} bytes of scratch")
+        scratch = aligned(memory)
         if threads == 1:
             with nogil:
                 for block in range(blocks):
-                    self.run_block(x, x_stride, rows, out, out_stride, step, block, aligned(scratch))
+                    self.run_block(whole, step, block, scratch, sharers)
         else:
             team = openmp_gather()
             with nogil, parallel(num_threads=threads):
                 openmp_begin(&team)
                 for block in prange(blocks, schedule="dynamic"):
-                    self.run_block(
-                        x, x_stride, rows, out, out_stride, step, block,
-                        aligned(scratch) + threadid() * self.scratch_bytes,
-                    )
-        free(scratch)
+                    self.run_block(whole, step, block, scratch + threadid() * self.scratch_bytes, 1)
+        free(memory)
         return 0
 
-    cdef int threads_for(self, Py_ssize_t rows, int asked):
-        # `asked` 0: as many as are worth it.
+    cdef int threads_for(self, Py_ssize_t rows, int asked, bint *share):
+        # `asked` 0: as many as are worth it. `share`: each layer's outputs instead of the rows.
         cdef double work = self.row_work * rows
-        cdef double most
+        cdef double most = min(asked or default_threads, self.most_sharers)
+        share[0] = most >= 2 and rows < SHARED_ROWS * most
         if asked == 1:
             return 1
         if asked > 1:
             # OpenMP ends the process where it can't start a thread; more than these wouldn't help anyway.
-            return min(asked, 2 * openmp_processors())
-        most = min(work / MIN_THREAD_WORK, <double>(rows // MIN_THREAD_ROWS), default_threads)
+            return min(<int>most if share[0] else asked, 2 * openmp_processors())
+        if not share[0]:
+            most = min(work / MIN_THREAD_WORK, <double>(rows // MIN_THREAD_ROWS), default_threads)
         if most < 2:
             return 1
         if not openmp_recently():
+            work += READ_WORK * self.weight_bytes if share[0] else 0
             most = min(most, work / WAKING_WORK)
         # A worker process may have been given fewer processors than it began with.
         return max(min(<int>most, openmp_max_threads(), openmp_processors()), 1)
 
-    cdef void run_one(self, const char *x, char *out, double work):
+    cdef void run_one(self, const row_block *row, int threads):
         cdef char scratch[STACK_BYTES + ALIGNMENT]
-        if work < MIN_NOGIL_WORK:
-            self.run_block(x, 0, 1, out, 0, 1, 0, aligned(scratch))
-        else:
-            with nogil:
-                self.run_block(x, 0, 1, out, 0, 1, 0, aligned(scratch))
+        cdef bint share = self.most_sharers > 1
+        if self.row_work < MIN_NOGIL_WORK:
+            self.run_block(row, 1, 0, aligned(scratch), 1)
+            return
+        if share:
+            threads = self.threads_for(1, threads, &share)
+        with nogil:
+            self.run_block(row, 1, 0, aligned(scratch), threads if share else 1)
 
     cdef void run_block(
-        self,
-        const char *x,
-        Py_ssize_t x_stride,
-        Py_ssize_t rows,
-        char *out,
-        Py_ssize_t out_stride,
-        Py_ssize_t step,
-        Py_ssize_t block,
-        char *scratch,
+        self, const row_block *whole, Py_ssize_t step, Py_ssize_t index, char *scratch, int sharers
     ) noexcept nogil:
-        cdef Py_ssize_t first = block * step
+        # The rows of `whole` from index * step on: `step` of them, or what is left.
         cdef uint64_t mode = fp_mode_enter()
-        cdef Py_ssize_t left = rows - first
-        rows = min(step, left)
-        left = min(step, left - rows)
-        x += first * x_stride * self.itemsize
-        out += first * out_stride * self.itemsize
-        if self.narrow and rows > self.kernels.lanes // 2:
-            self.run_columns(x, x_stride, rows, out, out_stride, scratch)
+        cdef Py_ssize_t first = index * step
+        cdef row_block block = whole[0]
+        block.rows = min(step, whole.rows - first)
+        block.next_rows = min(step, whole.rows - first - block.rows)
+        block.x += first * block.x_stride * self.itemsize
+        block.out += first * block.out_stride * self.itemsize
+        block.scratch = scratch
+        if sharers > 1:
+            share_layers(self, &block, sharers)
+        elif self.narrow and block.rows > self.kernels.lanes // 2:
+            self.run_columns(&block)
         else:
-            self.run_rows(x, x_stride, rows, left, out, out_stride, scratch)
+            self.run_rows(&block)
         fp_mode_leave(mode)
 
-    cdef void run_rows(
-        self,
-        const char *x,
-        Py_ssize_t x_stride,
-        Py_ssize_t rows,
-        Py_ssize_t next_rows,
-        char *out,
-        Py_ssize_t out_stride,
-        char *scratch,
-    ) noexcept nogil:
+    cdef void run_rows(self, const row_block *block) noexcept nogil:
         cdef fastnn_dense job
         cdef int i
         for i in range(self.n_layers):
-            job = self.jobs[i].rows
-            job.x = x
-            job.x_stride = x_stride
-            job.rows = rows
-            if i == 0 and self.looks_ahead and 0 < x_stride <= 2 * self.n_inputs:
-                job.ahead = x + rows * x_stride * self.itemsize
-                job.ahead_size = next_rows * x_stride
-            if i == self.n_layers - 1:
-                job.out = out
-                job.out_stride = out_stride
-            else:
-                job.out = scratch + (i % 2) * rows * self.stride * self.itemsize
-                job.out_stride = self.stride
-                job.padded = True
+            start_layer(self, block, i, &job)
+            if i == 0 and self.looks_ahead and 0 < block.x_stride <= 2 * self.n_inputs:
+                job.ahead = block.x + block.rows * block.x_stride * self.itemsize
+                job.ahead_size = block.next_rows * block.x_stride
             self.kernels.dense(&job)
-            x = <const char *>job.out
-            x_stride = job.out_stride
 
-    cdef void run_columns(
-        self,
-        const char *x,
-        Py_ssize_t x_stride,
-        Py_ssize_t rows,
-        char *out,
-        Py_ssize_t out_stride,
-        char *scratch,
-    ) noexcept nogil:
+    cdef void run_columns(self, const row_block *block) noexcept nogil:
         cdef Py_ssize_t panel = self.kernels.panel
-        cdef char *here = scratch
-        cdef char *there = scratch + self.stride * self.columns * self.itemsize
+        cdef char *here = block.scratch
+        cdef char *there = block.scratch + self.stride * self.columns * self.itemsize
         cdef Py_ssize_t first = 0
         cdef Py_ssize_t count
         cdef fastnn_dense job
         cdef int i
-        while first < rows:
-            count = min(rows - first, self.columns)
+        while first < block.rows:
+            count = min(block.rows - first, self.columns)
             self.kernels.to_columns(
-                x + first * x_stride * self.itemsize, x_stride, count, self.n_inputs, here, self.columns
+                block.x + first * block.x_stride * self.itemsize, block.x_stride, count, self.n_inputs,
+                here, self.columns,
             )
             for i in range(self.n_layers):
                 job = self.jobs[i].columns
@@ -501,24 +371,29 @@ cdef class Plan:
                 here, there = there, here
             self.kernels.from_columns(
                 here, self.columns, count, self.n_outputs,
-                out + first * out_stride * self.itemsize, out_stride,
+                block.out + first * block.out_stride * self.itemsize, block.out_stride,
             )
             first += count
 
 
-cdef inline const char *memory_of(cnp.ndarray a, const char **end):
-    # From the first byte to behind the last; strides can be negative.
-    cdef const char *start = <const char *>cnp.PyArray_DATA(a)
-    cdef Py_ssize_t span
-    cdef int i
-    end[0] = start + cnp.PyArray_ITEMSIZE(a)
-    for i in range(cnp.PyArray_NDIM(a)):
-        span = (cnp.PyArray_DIM(a, i) - 1) * cnp.PyArray_STRIDE(a, i)
-        if span > 0:
-            end[0] += span
-        else:
-            start += span
-    return start
+cdef inline void start_layer(Engine engine, const row_block *block, int i, fastnn_dense *job) noexcept nogil:
+    # Layer i, from one buffer to the other; the first one reads x, the last one writes out.
+    cdef Py_ssize_t buffer_bytes = block.rows * engine.stride * engine.itemsize
+    job[0] = engine.jobs[i].rows
+    job.rows = block.rows
+    if i == 0:
+        job.x = block.x
+        job.x_stride = block.x_stride
+    else:
+        job.x = block.scratch + (i - 1) % 2 * buffer_bytes
+        job.x_stride = engine.stride
+    if i == engine.n_layers - 1:
+        job.out = block.out
+        job.out_stride = block.out_stride
+    else:
+        job.out = block.scratch + i % 2 * buffer_bytes
+        job.out_stride = engine.stride
+        job.padded = True
 
 
 cdef inline char *aligned(char *p) noexcept nogil:
@@ -552,3 +427,7 @@ def pad_rows(weight):
     padded = aligned_zeros(n_outputs * width, weight.dtype).reshape(n_outputs, width)
     padded[:, :n_inputs] = weight
     return padded
+
+
+include "sharing.pxi"
+include "plan.pxi"

@@ -11,6 +11,58 @@ typedef struct {
     int begun;     /* workers */
 } openmp_team;
 
+/* Work in steps, each of which has a share for every thread. A thread takes its own share first, and then any that
+ * nobody has begun: one that hasn't woken yet, or that another process has pushed aside, holds the others up only
+ * in the midst of a share. A barrier of OpenMP would wait for it at each step. */
+enum { OPENMP_SHARES = 64 };
+typedef struct {
+    long step;                 /* that is under way */
+    long finished;             /* shares, of all steps */
+    long begun[OPENMP_SHARES]; /* steps, of each share */
+} openmp_steps;
+
+#if defined(_MSC_VER)
+#include <intrin.h>
+static int openmp_take(openmp_steps *steps, long step, int share)
+{
+    return _InterlockedCompareExchange(&steps->begun[share], step + 1, step) == step;
+}
+static long openmp_finish(openmp_steps *steps) { return _InterlockedIncrement(&steps->finished); }
+static long openmp_step(openmp_steps *steps) { return _InterlockedOr(&steps->step, 0); }
+static void openmp_next(openmp_steps *steps) { _InterlockedIncrement(&steps->step); }
+#else
+static int openmp_take(openmp_steps *steps, long step, int share)
+{
+    long *begun = &steps->begun[share];
+    return __atomic_compare_exchange_n(begun, &step, step + 1, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+static long openmp_finish(openmp_steps *steps)
+{
+    return __atomic_add_fetch(&steps->finished, 1, __ATOMIC_ACQ_REL);
+}
+static long openmp_step(openmp_steps *steps) { return __atomic_load_n(&steps->step, __ATOMIC_ACQUIRE); }
+static void openmp_next(openmp_steps *steps) { __atomic_add_fetch(&steps->step, 1, __ATOMIC_RELEASE); }
+#endif
+
+/* 2 to 4 microseconds: a worker that is awake begins within one. */
+enum { OPENMP_POLLS = 4000 };
+
+#if defined(__unix__) || defined(__APPLE__)
+#include <sched.h>
+static void openmp_yield(void) { sched_yield(); }
+#else
+static void openmp_yield(void) {}
+#endif
+
+/* Until the step is over. */
+static void openmp_await(openmp_steps *steps, long step)
+{
+    long polls;
+    for (polls = 0; openmp_step(steps) == step; polls++)
+        if (polls >= OPENMP_POLLS)
+            openmp_yield();
+}
+
 #if defined(_OPENMP)
 #include <omp.h>
 
@@ -47,11 +99,6 @@ static void openmp_release_threads(void) {}
 #endif
 
 #if defined(__linux__)
-#include <sched.h>
-
-/* 2 to 4 microseconds: a worker that is awake begins within one. */
-enum { OPENMP_POLLS = 4000 };
-
 static openmp_team openmp_gather(void)
 {
     openmp_team team = {sched_getcpu(), 0};
