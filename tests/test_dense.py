@@ -103,7 +103,8 @@ def test_error_of_the_sums(isa: str, dtype: np.dtype[Any], depth: int) -> None:
         assert error.max() <= ERROR_LIMIT, f"{error.max():.2f} units of roundoff for {depth} inputs"
 
 
-@pytest.mark.parametrize(("depth", "width"), [(64, 3), (256, 40), (1024, 40), (1024, 3), (4096, 40), (4096, 3)])
+@pytest.mark.parametrize("width", [3, 40])
+@pytest.mark.parametrize("depth", [64, 256, 1024, 4096])
 @every_dtype
 @every_isa
 def test_error_of_sums_of_one_sign(isa: str, dtype: np.dtype[Any], depth: int, width: int) -> None:

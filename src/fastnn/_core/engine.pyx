@@ -247,10 +247,10 @@ cdef class Engine:
         cdef bint share
         if whole.rows == 0 or self.n_outputs == 0:
             return 0
-        if whole.rows == 1 and 2 * self.stride * self.itemsize <= STACK_BYTES:
-            self.run_one(whole, threads)
-            return 0
         threads = self.threads_for(whole.rows, threads, &share)
+        if (threads == 1 or share) and self.fits_on_stack(whole.rows):
+            self.run_on_stack(whole, threads)
+            return 0
         step = self.block_rows
         if share:
             return self.run_blocks(whole, step, 1, threads)
@@ -305,16 +305,18 @@ cdef class Engine:
         # A worker process may have been given fewer processors than it began with.
         return max(min(<int>most, openmp_max_threads(), openmp_processors()), 1)
 
-    cdef void run_one(self, const row_block *row, int threads):
+    cdef bint fits_on_stack(self, Py_ssize_t rows):
+        if rows > self.block_rows:
+            return False
+        return (self.scratch_bytes if self.narrow else 2 * rows * self.stride * self.itemsize) <= STACK_BYTES
+
+    cdef void run_on_stack(self, const row_block *whole, int sharers):
         cdef char scratch[STACK_BYTES + ALIGNMENT]
-        cdef bint share = self.most_sharers > 1
-        if self.row_work < MIN_NOGIL_WORK:
-            self.run_block(row, 1, 0, aligned(scratch), 1)
-            return
-        if share:
-            threads = self.threads_for(1, threads, &share)
-        with nogil:
-            self.run_block(row, 1, 0, aligned(scratch), threads if share else 1)
+        if self.row_work * whole.rows < MIN_NOGIL_WORK:
+            self.run_block(whole, whole.rows, 0, aligned(scratch), sharers)
+        else:
+            with nogil:
+                self.run_block(whole, whole.rows, 0, aligned(scratch), sharers)
 
     cdef void run_block(
         self, const row_block *whole, Py_ssize_t step, Py_ssize_t index, char *scratch, int sharers
