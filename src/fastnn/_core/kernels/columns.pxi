@@ -1,8 +1,8 @@
 # Between rows in memory and columns, where a vector holds one element of each of LANES rows.
 #
 # LANES rows of 2, 4, 8 or 16 elements without gaps are as many whole vectors. Parting the even lanes from the
-# odd ones, once for each factor 2, leaves one element of each row in a vector; zipping takes them back. Meanwhile
-# the rows behind these are asked for, which usually come next.
+# odd ones, once for each factor 2, leaves one element of each row in a vector; zipping takes them back.
+# Meanwhile the rows behind these are asked for, which usually come next.
 
 cdef enum:
     MOST_PARTED = 16

@@ -187,7 +187,7 @@ cdef inline void normalize_column(int activation, real *z, Py_ssize_t stride, Py
 
 
 cdef inline void softmax_pair(real *z, real *other) noexcept nogil:
-    # normalize_column of two, where one e is 1 and the sum needs no remainder: the same bits for half the work.
+    # normalize_column of two, where one e is 1 and the sum needs no remainder: the same bits, half the work.
     cdef vec a = v_load(z)
     cdef vec b = v_load(other)
     cdef vec top = v_max(a, b)
