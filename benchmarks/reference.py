@@ -8,11 +8,13 @@ batch, so of a large one it gets as many as it can do in REFERENCE_SECONDS.
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from itertools import pairwise, product
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,6 +52,9 @@ CHECKED_ROWS = 64
 
 REFERENCE_SECONDS = 0.2
 LOWEST_RATIO = {"NumPy": 0.7, "reference": 1.0}
+# Of the mean ratio in the results that are kept, where they are of the same processor.
+LOWEST_SHARE = 0.7
+KEPT = Path(__file__).parent / "results" / f"{fastnn.__version__}-reference.json"
 
 
 class Plan(NamedTuple):
@@ -249,6 +254,29 @@ def too_slow(cells: list[Cell]) -> list[str]:
     ]
 
 
+def fallen_behind(cells: list[Cell], machine: dict[str, object], dtype: str) -> list[str]:
+    """Return a line for each contender over which fastnn has lost much of its lead."""
+    if not KEPT.exists():
+        return []
+    kept = json.loads(KEPT.read_text(encoding="utf-8"))
+    if kept["dtype"] != dtype or any(kept["machine"][key] != machine[key] for key in ("cpu", "isa")):
+        return []
+    before = {(cell["network"], cell["batch"]): cell["ratios"] for cell in kept["cells"]}
+    same = [cell for cell in cells if (cell.network, cell.batch) in before]
+    shares = {
+        name: statistics.geometric_mean(
+            cell.ratio(name) / before[cell.network, cell.batch][name] for cell in same
+        )
+        for name in (LOWEST_RATIO if same else ())
+    }
+    return [
+        f"fallen behind: on average {share:.2f} times the lead over {name} of {KEPT.name}, "
+        f"expected at least {LOWEST_SHARE:g}"
+        for name, share in shares.items()
+        if share < LOWEST_SHARE
+    ]
+
+
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Compare fastnn with pure Python and NumPy.")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="of fastnn and BLAS (default: 1)")
@@ -257,7 +285,11 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--batch", nargs="+", type=int, help="only these batches")
     parser.add_argument("--json", type=files.target, metavar="PATH", help="write everything there too")
     parser.add_argument("--quick", action="store_true", help="a small table, in less than a minute")
-    parser.add_argument("--check", action="store_true", help="fail where fastnn is too slow")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="fail where fastnn is too slow or has lost its lead",
+    )
     return parser.parse_args(argv)
 
 
@@ -283,7 +315,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         report["results"] = [deviation._asdict() for deviation in found]
         report |= {"cells": [cell.as_json() for cell in cells], "geometric_means": means}
         files.write_json(options.json, report)
-    if options.check and (failures := too_slow(cells)):
+    if options.check and (failures := too_slow(cells) + fallen_behind(cells, machine, options.dtype)):
         print(*failures, sep="\n")
         return 1
     return 0

@@ -84,6 +84,23 @@ def test_a_slow_cell_fails_only_if_asked(
     assert "expected at least 1" in out
 
 
+def test_a_lost_lead_fails_on_the_same_processor(
+    benchmark: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    kept = tmp_path / "kept.json"
+    assert benchmark.main([*QUICK, "--json", str(kept)]) == 0
+    report = json.loads(kept.read_text(encoding="utf-8"))
+    monkeypatch.setattr(benchmark, "KEPT", kept)
+    monkeypatch.setattr(benchmark, "LOWEST_SHARE", 0.1)
+    assert benchmark.main([*QUICK, "--check"]) == 0
+    report["cells"][0]["ratios"]["NumPy"] *= 100
+    kept.write_text(json.dumps(report), encoding="utf-8")
+    assert benchmark.main([*QUICK, "--check"]) == 1
+    report["machine"]["cpu"] = "another"
+    kept.write_text(json.dumps(report), encoding="utf-8")
+    assert benchmark.main([*QUICK, "--check"]) == 0
+
+
 def many_times(call: Any) -> Any:
     for _ in range(19):
         call()
