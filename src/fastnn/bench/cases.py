@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -97,9 +99,11 @@ def plan(net: Net, dtype: str, isa: str) -> Plan:
     return Plan(layers, dtype, isa)
 
 
-def layer_plan(layer: Layer, dtype: str, isa: str) -> Plan:
-    """Return a single layer as a network."""
-    return plan(Net((layer.n_inputs, layer.n_outputs), ("relu",)), dtype, isa)
+def layer_call(layer: Layer, dtype: str, isa: str) -> Callable[[], object]:
+    """Return a call of a single layer, from and to memory that is there, as between a network's layers."""
+    x = examples(layer.rows, layer.n_inputs, dtype)
+    out = aligned(np.zeros((*x.shape[:-1], layer.n_outputs), dtype))
+    return partial(plan(Net((layer.n_inputs, layer.n_outputs), ("relu",)), dtype, isa), x, out)
 
 
 def examples(rows: int, n: int, dtype: str) -> Array:

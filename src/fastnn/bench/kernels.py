@@ -110,14 +110,12 @@ class Runner:
 
     def empty_call(self, rows: int) -> timing.Call:
         """Return a call of a layer with one input and one output: hardly more than what calling costs."""
-        plan = cases.layer_plan(cases.Layer(rows, 1, 1), self.dtype, self.isa)
-        return partial(plan, cases.examples(min(rows, 2), 1, self.dtype))
+        return cases.layer_call(cases.Layer(min(rows, 2), 1, 1), self.dtype, self.isa)
 
     def layer_calls(self, layer: cases.Layer) -> dict[str, timing.Call]:
         """Return what a layer is measured beside."""
-        plan = cases.layer_plan(layer, self.dtype, self.isa)
         return {
-            "call": partial(plan, cases.examples(layer.rows, layer.n_inputs, self.dtype)),
+            "call": cases.layer_call(layer, self.dtype, self.isa),
             "empty": self.empty_call(layer.rows),
             "peak": self.peak.call,
         }
