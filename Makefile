@@ -30,7 +30,7 @@ lint-compilers: $(VENV)/.lint
 			|| { tail -40 build/$$cc.log; exit 1; }; \
 	done
 
-# Wants a machine with nothing else to do, and half an hour. LIBXSMM=path compares layers with that library.
+# Wants a machine with nothing else to do, and ten minutes. LIBXSMM=path compares layers with that library.
 bench: $(VENV)/.bench
 	@mkdir -p docs/images
 	$(BIN)/python benchmarks/reference.py --json $(RESULT)-reference.json

@@ -28,7 +28,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     shown = commands.add_parser("demo", help="a worked example, then handwritten digits, timed side by side")
     shown.set_defaults(run=lambda _: demo.run())
-    shown = commands.add_parser("bench", help="how fast the kernels are, beside what this processor can do")
+    shown = commands.add_parser(
+        "bench",
+        help="how fast the kernels are, beside what this processor can do",
+        description="Measure layers, activations, networks and batch sizes in turns with bare multiply-adds and "
+        "bare reading: half a minute for each instruction set and dtype.",
+    )
     bench.add_arguments(shown)
     shown.set_defaults(run=bench.run)
     shown = commands.add_parser("info", help="version, instruction sets, threads, how it was built")

@@ -17,7 +17,7 @@ from fastnn.bench.limits import limits
 from fastnn.bench.report import SECTIONS, limit_lines
 
 DTYPES = ("float32", "float64")
-MATPLOTLIB_MISSING = "needs matplotlib: pip install 'fastnn[plot]'"
+MATPLOTLIB_MISSING = "needs matplotlib: pip install matplotlib"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dtype", nargs="+", choices=DTYPES, default=["float32"], help="one or both (default: float32)"
     )
-    parser.add_argument("--quick", action="store_true", help="a rough figure of everything, in seconds")
+    parser.add_argument("--quick", action="store_true", help="a rough figure of all but what takes long, in seconds")
     parser.add_argument(
         "--threads",
         type=thread_number,

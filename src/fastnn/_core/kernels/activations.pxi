@@ -1,4 +1,5 @@
-# The elementwise activations and their derivatives: a formula each, and a line each in the two tables below.
+# The elementwise activations and their derivatives: a formula each, and a line each in the three
+# tables below.
 
 
 cdef inline vec relu(vec z) noexcept nogil:

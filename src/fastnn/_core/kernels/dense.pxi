@@ -6,8 +6,8 @@
 # shape, the panel's width and the number of rows only say which chains run side by side.
 
 cdef enum:
-    # A panel's block of 256 terms stays in the first cache while it serves tile after tile.
-    SUM_BLOCK = 256
+    # A panel's block of so many terms stays in the first cache while it serves tile after tile.
+    SUM_BLOCK = 6 * CHAIN
 
 
 cdef inline int tile_width(Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:

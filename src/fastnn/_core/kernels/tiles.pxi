@@ -4,9 +4,8 @@
 # can't hold in its registers.
 
 cdef enum:
-    # Of products of one sign, a chain of n is off by up to n/9 roundings in practice; 64 keep that below 8.
-    # Against 256 they cost 2 % of the time.
-    CHAIN = 64
+    # Of products of one sign, a chain of 64 is off by up to 8.7 roundings in practice, one of 48 by 7.2.
+    CHAIN = 48
 
 cdef real ZEROS[STRIP_VECS * VECTOR_LANES]
 
