@@ -155,7 +155,7 @@ def test_without_matplotlib(
         cli.main(["bench", "--plot", str(tmp_path / "report.png")])
     out, err = capsys.readouterr()
     assert out == "", "before anything is measured"
-    assert "argument --plot: needs matplotlib: pip install 'fastnn[plot]'" in err
+    assert "argument --plot: needs matplotlib: pip install matplotlib" in err
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for another process")
