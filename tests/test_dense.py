@@ -112,10 +112,13 @@ def test_error_of_sums_of_one_sign(isa: str, dtype: np.dtype[Any], depth: int, w
     rng = np.random.default_rng(depth)
     weight = rng.uniform(0.5, 1, (width, depth)).astype(dtype)
     x = rng.uniform(0.5, 1, (5, depth)).astype(dtype)
-    got = one_layer(isa, weight, np.zeros(width, dtype))(x)
-    expected = np.array([[fsum(exact_products(row, w)) for w in weight] for row in x.astype(np.float64)])
-    error = np.abs(got - expected) / (np.finfo(dtype).eps / 2 * expected)
-    assert error.max() <= ERROR_LIMIT, f"{error.max():.2f} units of roundoff"
+    bias = rng.choice([0, 1, 100, 1000], width).astype(dtype)
+    got = one_layer(isa, weight, bias)(x)
+    for row, results in zip(x.astype(np.float64), got.astype(np.float64), strict=True):
+        for w, b, z in zip(weight, bias.astype(np.float64), results, strict=True):
+            products = exact_products(row, w)
+            error = abs(fsum([*products, b, -z])) / (np.finfo(dtype).eps / 2 * fsum([*products, b]))
+            assert error <= ERROR_LIMIT, f"{error:.2f} units of roundoff"
 
 
 @every_activation

@@ -112,6 +112,13 @@ def sweep_networks(isa: str, dtype: np.dtype[Any], inputs: Guarded, outputs: Gua
     net = Plan(random_layers((300, 517, 301), ["relu", "softmax"], dtype), dtype, isa)
     x = np.random.default_rng(0).standard_normal((20, 300)).astype(dtype)
     check_plan(net, x, [1, 2, 20], inputs, outputs, threads=2)
+    net = Plan(random_layers((0, 3, 2), ["tanh", "softmax"], dtype), dtype, isa)
+    for rows in (1, 2, 300):
+        for strides in ((0, 0), (dtype.itemsize, dtype.itemsize)):
+            edge = mmap.PAGESIZE + inputs.size
+            nothing = np.ndarray((rows, 0), dtype, inputs.memory, edge, strides)
+            assert same_bits(net(nothing), net(np.ones((rows, 0), dtype)))
+            assert same_bits(net(nothing[0]), net(nothing)[0])
 
 
 def check_plan(

@@ -57,7 +57,7 @@ cdef enum:
     MAX_BLOCK_BYTES = 2 * BLOCK_BYTES
     MAX_BLOCK_ROWS = 112
     # A buffer pair this small lives on the stack, for one example or few.
-    STACK_BYTES = 64 * 1024
+    STACK_BYTES = 16 * 1024
     # A network this narrow lets vectors span examples, if there are that many: MAX_COLUMNS at once, fewer if
     # two buffers of them would outgrow the first cache.
     NARROW_WIDTH = 16
@@ -148,7 +148,7 @@ cdef class Engine:
     cdef int typenum
     cdef bint narrow, looks_ahead
     cdef double row_work
-    cdef Py_ssize_t weight_bytes, itemsize, stride, columns, block_rows, scratch_bytes, most_sharers
+    cdef Py_ssize_t weight_bytes, itemsize, stride, columns, block_rows, scratch_bytes, columns_bytes, most_sharers
     cdef readonly cnp.npy_intp n_inputs
     cdef readonly cnp.npy_intp n_outputs
     cdef readonly object dtype
@@ -232,7 +232,11 @@ cdef class Engine:
             self.columns = min(COLUMN_BYTES // (widest * self.itemsize), MAX_COLUMNS)
             self.columns = max(self.columns // self.kernels.panel, 1) * self.kernels.panel
             self.block_rows = NARROW_BLOCK_ROWS
-            self.scratch_bytes = 2 * self.stride * self.columns * self.itemsize
+            self.columns_bytes = widest * self.columns * self.itemsize
+            # Or for the few rows that don't become columns.
+            self.scratch_bytes = 2 * max(
+                self.columns_bytes, self.kernels.lanes // 2 * self.stride * self.itemsize
+            )
         else:
             row_bytes = 2 * self.stride * self.itemsize
             if row_bytes * tile <= BLOCK_BYTES:
@@ -351,7 +355,7 @@ cdef class Engine:
     cdef void run_columns(self, const row_block *block) noexcept nogil:
         cdef Py_ssize_t panel = self.kernels.panel
         cdef char *here = block.scratch
-        cdef char *there = block.scratch + self.stride * self.columns * self.itemsize
+        cdef char *there = block.scratch + self.columns_bytes
         cdef Py_ssize_t first = 0
         cdef Py_ssize_t count
         cdef fastnn_dense job

@@ -33,7 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dtype", nargs="+", choices=DTYPES, default=["float32"], help="one or both (default: float32)"
     )
-    parser.add_argument("--quick", action="store_true", help="a rough figure of all but what takes long, in seconds")
+    parser.add_argument(
+        "--quick", action="store_true", help="a rough figure of all but what takes long, in seconds"
+    )
     parser.add_argument(
         "--threads",
         type=thread_number,

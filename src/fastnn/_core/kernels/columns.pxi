@@ -9,7 +9,7 @@ cdef enum:
 
 
 cdef inline bint can_part(Py_ssize_t stride, Py_ssize_t n) noexcept nogil:
-    return stride == n and n <= MOST_PARTED and n & (n - 1) == 0
+    return stride == n and 0 < n <= MOST_PARTED and n & (n - 1) == 0
 
 
 cdef inline void part(

@@ -6,8 +6,8 @@
 #include "simd.h"
 
 /* log(2) = LN2_HI + LN2_LO; LN2_HI has so few bits that its product with any exponent is exact.
- * Below EXP_MIN, exp times 2^SUM_SCALE rounds to 0; from EXP_NORMAL on it is normal. Below TANH_SPLIT, tanh is a polynomial; at TANH_MAX
- * it has long rounded to 1. */
+ * Below EXP_MIN, exp times 2^SUM_SCALE rounds to 0; from EXP_NORMAL on it is normal. Below TANH_SPLIT, tanh is a
+ * polynomial; at TANH_MAX it has long rounded to 1. */
 #if FASTNN_REAL_BITS == 32
 #define LOG2_E 0x1.715476p0f
 #define LN2_HI 0x1.62e4p-1f

@@ -1,9 +1,9 @@
 # A dense layer over a block of rows: the product in register tiles, the activation while they are warm.
 #
-# Each output is a sum of chains: CHAIN multiply-adds in the order of k, the first chain from what the sum
-# starts from (a bias), the others from 0. The chains of SUM_BLOCK terms are added up in order; from the
-# second block on, their sum is added to what stands. That order is all that the bits depend on: the tile's
-# shape, the panel's width and the number of rows only say which chains run side by side.
+# Each output is a sum of chains: CHAIN multiply-adds in the order of k, from 0. The chains of SUM_BLOCK terms
+# are added up in order, and their sum is added to what stands, at first the bias. That order is all that the
+# bits depend on: the tile's shape, the panel's width and the number of rows only say which chains run side by
+# side. (A bias at the start of a chain would enlarge all its roundings.)
 
 cdef enum:
     # A panel's block of so many terms stays in the first cache while it serves tile after tile.
@@ -41,7 +41,7 @@ cdef void sum_block(
     job.x_stride = layer.x_stride
     job.depth = depth
     job.panel_stride = PANEL if layer.column_stride else PANEL * layer.depth
-    job.start_stride = layer.start_stride if first == 0 else 0
+    job.start_stride = layer.start_stride
     job.out_stride = layer.out_stride
     job.add = first != 0
     job.activation = activation
@@ -56,9 +56,7 @@ cdef void sum_block(
         job.x = <const real *>layer.x + first
         if ahead[0] == NULL:
             job.ahead = job.panel + (job.panel_stride if column + vecs * VECTOR_LANES < layer.width else 0)
-        job.start = ZEROS
-        if first == 0:
-            job.start = <const real *>layer.start + (0 if layer.column_stride else column)
+        job.start = <const real *>layer.start + (0 if layer.column_stride else column)
         job.out = <real *>layer.out + column
         if taller:
             kernel_of(rows + 1, vecs)(&job, taller)

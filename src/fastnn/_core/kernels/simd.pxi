@@ -64,7 +64,7 @@ cdef extern from "tile.h" nogil:
 
     void tile_rows(const real **x, int rows, const real *first, Py_ssize_t stride)
     void tile_zero(tile *t, int rows, int vecs)
-    void tile_start(tile *t, int rows, int vecs, const real *start, Py_ssize_t stride)
+    void tile_add_start(tile *t, int rows, int vecs, const real *start, Py_ssize_t stride)
     void tile_multiply(
         tile *t, int rows, int vecs, const real **x, Py_ssize_t x_stride, const real **panel,
         Py_ssize_t panel_step, Py_ssize_t panel_stride, Py_ssize_t depth,

@@ -7,8 +7,6 @@ cdef enum:
     # Of products of one sign, a chain of 64 is off by up to 8.7 roundings in practice, one of 48 by 7.2.
     CHAIN = 48
 
-cdef real ZEROS[STRIP_VECS * VECTOR_LANES]
-
 ctypedef struct tile_job:
     const real *x
     Py_ssize_t x_stride
@@ -22,7 +20,7 @@ ctypedef struct tile_job:
     Py_ssize_t start_stride
     real *out
     Py_ssize_t out_stride
-    bint add                    # to what out holds
+    bint add                    # to what out holds, instead of start
     Py_ssize_t columns          # of a tile's vecs * LANES, those in out
     int activation
 
@@ -40,9 +38,9 @@ cdef inline void tiles(int rows, int vecs, tile_job *job, Py_ssize_t count) noex
     for c in range(count):
         panel = job.panel
         tile_rows(x, rows, job.x, job.x_stride)
-        tile_start(&sums, rows, vecs, job.start, job.start_stride)
         k = 0
         while True:
+            tile_zero(&sums, rows, vecs)
             tile_multiply(
                 &sums, rows, vecs, x, job.x_stride, &panel, job.panel_step, job.panel_stride,
                 min(CHAIN, job.depth - k), &job.ahead, job.ahead_step,
@@ -53,9 +51,10 @@ cdef inline void tiles(int rows, int vecs, tile_job *job, Py_ssize_t count) noex
             if k >= job.depth:
                 break
             tile_store(&sums, rows, vecs, held, vecs * VECTOR_LANES, vecs * VECTOR_LANES)
-            tile_zero(&sums, rows, vecs)
         if job.add:
             tile_add_stored(&sums, rows, vecs, job.out, job.out_stride, job.columns)
+        else:
+            tile_add_start(&sums, rows, vecs, job.start, job.start_stride)
         if job.activation == RELU:
             tile_floor(&sums, rows, vecs, 0)
         tile_store(&sums, rows, vecs, job.out, job.out_stride, job.columns)

@@ -43,16 +43,16 @@ FASTNN_INLINE void tile_floor(tile *t, int rows, int vecs, real least)
     EACH_ROW EACH_VEC t->at[i][j] = v_max(v_set1(least), t->at[i][j]);
 }
 
-/* From whole vectors, whatever `columns` the tile has. */
-FASTNN_INLINE void tile_start(tile *t, int rows, int vecs, const real *start, ptrdiff_t stride)
+/* Whole vectors of biases, whatever `columns` the tile has. */
+FASTNN_INLINE void tile_add_start(tile *t, int rows, int vecs, const real *start, ptrdiff_t stride)
 {
     if (stride == 0)
         EACH_VEC {
             vec same = v_load(start + j * LANES);
-            EACH_ROW t->at[i][j] = same;
+            EACH_ROW t->at[i][j] = v_add(same, t->at[i][j]);
         }
     else
-        EACH_ROW EACH_VEC t->at[i][j] = v_load(start + i * stride + j * LANES);
+        EACH_ROW EACH_VEC t->at[i][j] = v_add(v_load(start + i * stride + j * LANES), t->at[i][j]);
 }
 
 FASTNN_INLINE long tile_lanes(ptrdiff_t columns, int j)
