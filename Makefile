@@ -7,6 +7,8 @@ SOURCES := setup.py pyproject.toml MANIFEST.in $(shell find src -name '*.py[xi]*
 INSTALLED := $(VENV)/.installed
 RESULT = benchmarks/results/$(shell $(BIN)/python -c 'import fastnn; print(fastnn.__version__)')
 
+FAST_ISAS = $(shell $(BIN)/python -c 'import fastnn; print(*set(fastnn.available_isas()) - {"sse2", "scalar"})')
+
 .PHONY: demo test lint lint-compilers bench wheel clean
 
 demo: $(INSTALLED)
@@ -30,12 +32,13 @@ lint-compilers: $(VENV)/.lint
 			|| { tail -40 build/$$cc.log; exit 1; }; \
 	done
 
-# Wants a machine with nothing else to do, and ten minutes. LIBXSMM=path compares layers with that library.
+# Wants a machine with nothing else to do, and a quarter of an hour. LIBXSMM=path compares layers with that library.
 bench: $(VENV)/.bench
 	@mkdir -p docs/images
 	$(BIN)/python benchmarks/reference.py --json $(RESULT)-reference.json
 	$(BIN)/python benchmarks/kernels.py --json $(RESULT)-kernels.json --plot docs/images/kernels.png \
 		$(if $(LIBXSMM),--libxsmm $(LIBXSMM))
+	$(BIN)/fastnn bench --isa $(FAST_ISAS) --dtype float32 float64 --json $(RESULT)-isas.json
 	$(BIN)/python benchmarks/peers.py --threads 1 --json $(RESULT)-peers-1.json
 	$(BIN)/python benchmarks/peers.py --threads 2 --json $(RESULT)-peers-2.json
 	$(BIN)/python benchmarks/plot_peers.py $(RESULT)-peers-1.json $(RESULT)-peers-2.json --to docs/images/peers.png

@@ -31,8 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     shown = commands.add_parser(
         "bench",
         help="how fast the kernels are, beside what this processor can do",
-        description="Measure layers, activations, networks and batch sizes in turns with bare multiply-adds and "
-        "bare reading: half a minute for each instruction set and dtype.",
+        description="Measure layers, activations, networks and batch sizes in turns with bare multiply-adds "
+        "and bare reading: half a minute for each instruction set and dtype.",
     )
     bench.add_arguments(shown)
     shown.set_defaults(run=bench.run)
