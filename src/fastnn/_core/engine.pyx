@@ -148,7 +148,8 @@ cdef class Engine:
     cdef int typenum
     cdef bint narrow, looks_ahead
     cdef double row_work
-    cdef Py_ssize_t weight_bytes, itemsize, stride, columns, block_rows, scratch_bytes, columns_bytes, most_sharers
+    cdef Py_ssize_t weight_bytes, itemsize, stride, columns, columns_bytes
+    cdef Py_ssize_t block_rows, scratch_bytes, most_sharers
     cdef readonly cnp.npy_intp n_inputs
     cdef readonly cnp.npy_intp n_outputs
     cdef readonly object dtype
