@@ -28,7 +28,6 @@ ctypedef struct tile_job:
 cdef inline void tiles(int rows, int vecs, tile_job *job, Py_ssize_t count) noexcept nogil:
     # `count` tiles of rows x vecs vectors below one another; more than TILE_VECS vectors span several panels.
     # rows and vecs are literals where this is called, so the loops unroll and the sums stay in registers.
-    # (GCC unrolls in time for that only what stands in another loop: the one over the tiles.)
     cdef tile sums
     cdef tile_memory held_sums
     cdef real *held = <real *>&held_sums
