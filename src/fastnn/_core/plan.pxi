@@ -85,9 +85,9 @@ cdef class Plan(Engine):
         for i in range(0, rows, step):
             source, target = x[i : i + step], out[i : i + step]
             if not x_direct:
-                source = x_chunk[: len(source)]
                 with np.errstate(all="ignore"):
-                    np.copyto(source, x[i : i + step], casting="unsafe")
+                    np.copyto(x_chunk[: len(source)], source, casting="unsafe")
+                source = x_chunk[: len(source)]
             if not out_direct:
                 target = out_chunk[: len(target)]
             self.run_direct(source, target, threads)

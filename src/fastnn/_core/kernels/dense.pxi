@@ -66,24 +66,29 @@ cdef void sum_block(
         ahead[0] = job.ahead
 
 
-cdef void dense(const fastnn_dense *layer) noexcept nogil:
+cdef void dense_tiles(const fastnn_dense *layer, int activation) noexcept nogil:
     cdef Py_ssize_t first = 0
     cdef Py_ssize_t depth
+    cdef const real *ahead = <const real *>layer.ahead
+    while True:
+        depth = layer.depth - first
+        if depth > SUM_BLOCK + CHAIN:
+            depth = SUM_BLOCK
+        sum_block(layer, first, depth, activation if first + depth == layer.depth else IDENTITY, &ahead)
+        first += depth
+        if first == layer.depth:
+            break
+
+
+cdef void dense(const fastnn_dense *layer) noexcept nogil:
     cdef bint by_row = layer.activation == SOFTMAX or layer.activation == LOG_SOFTMAX
     cdef int elementwise = IDENTITY if by_row else layer.activation
-    cdef const real *ahead = <const real *>layer.ahead
     if layer.rows == 0:
         return
     if layer.weight_stride:
         dense_dots(layer, elementwise)
-    while not layer.weight_stride:
-        depth = layer.depth - first
-        if depth > SUM_BLOCK + CHAIN:
-            depth = SUM_BLOCK
-        sum_block(layer, first, depth, elementwise if first + depth == layer.depth else IDENTITY, &ahead)
-        first += depth
-        if first == layer.depth:
-            break
+    else:
+        dense_tiles(layer, elementwise)
     if not by_row:
         return
     if layer.column_stride:

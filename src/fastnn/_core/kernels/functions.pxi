@@ -30,11 +30,9 @@ cdef inline vec polynomial(const real *coefficients, int terms, vec x) noexcept 
     return value
 
 
-cdef inline vec exp_reduced(vec x, vec *exponent) noexcept nogil:
-    # e^x = 2^exponent e^r; returns r, within about log(2) / 2 of 0. Cody & Waite's reduction (1980): a
-    # multiple of log(2) is taken off in two parts, the first exactly.
-    cdef vec n = v_sub(v_muladd(x, v_set1(LOG2_E), v_set1(ROUNDER)), v_set1(ROUNDER))
-    exponent[0] = n
+cdef inline vec reduced(vec x, vec n) noexcept nogil:
+    # x - n log(2), within about log(2) / 2 of 0 for n = x / log(2) rounded. Cody & Waite's reduction (1980):
+    # the multiple of log(2) is taken off in two parts, the first exactly.
     return v_negmuladd(n, v_set1(LN2_LO), v_negmuladd(n, v_set1(LN2_HI), x))
 
 
@@ -45,9 +43,9 @@ cdef inline vec exp_less_1(vec r) noexcept nogil:
 
 cdef inline vec exp_negative(vec x, vec lower, int power, vec *remainder) noexcept nogil:
     # 2^power e^(x + lower) for x <= 0, and what its rounding left. The bound is first, so a NaN in x passes.
-    cdef vec n
-    cdef vec r = exp_reduced(v_max(v_set1(EXP_MIN), x), &n)
-    cdef vec p = exp_less_1(v_add(r, lower))
+    cdef vec bounded = v_max(v_set1(EXP_MIN), x)
+    cdef vec n = v_sub(v_muladd(bounded, v_set1(LOG2_E), v_set1(ROUNDER)), v_set1(ROUNDER))
+    cdef vec p = exp_less_1(v_add(reduced(bounded, n), lower))
     cdef vec e = v_add(v_set1(1), p)
     if power != 0:
         n = v_add(n, v_set1(power))
@@ -60,7 +58,7 @@ cdef inline vec exp_normal(vec x, vec *remainder) noexcept nogil:
     cdef vec shifted = v_muladd(x, v_set1(LOG2_E), v_set1(ROUNDER + EXPONENT_BIAS))
     cdef vec n = v_sub(shifted, v_set1(ROUNDER + EXPONENT_BIAS))
     cdef vec power = v_shift_up(shifted)
-    cdef vec p = exp_less_1(v_negmuladd(n, v_set1(LN2_LO), v_negmuladd(n, v_set1(LN2_HI), x)))
+    cdef vec p = exp_less_1(reduced(x, n))
     cdef vec e = v_muladd(power, p, power)
     remainder[0] = v_muladd(power, p, v_sub(power, e))
     return e

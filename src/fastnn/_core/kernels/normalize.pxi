@@ -94,7 +94,7 @@ cdef inline vec exp_of(int activation, vec d, vec lower, vec *e_lower) noexcept 
 
 
 cdef inline vec quotient(vec e, vec by, vec reciprocal) noexcept nogil:
-    # e / by, rounded once but for what e_lower / by loses in turn.
+    # e / by: the product's rounding and the reciprocal's are put back, so it is nearly rounded once.
     cdef vec q = v_mul(e, reciprocal)
     return v_muladd(v_negmuladd(q, by, e), reciprocal, q)
 

@@ -32,12 +32,11 @@ FASTNN_INLINE void dots_step(dots *t, int rows, int outs, const real **x, ptrdif
 {
     vec w[MOST_DOT_OUTS];
     EACH_DOT_VEC {
-        long lanes = terms - v * LANES;
+        long lanes = tile_lanes(terms, v);
         EACH_OUT w[j] = v_load(weights + j * weight_stride + v * LANES);
         EACH_ROW {
             const real *p = x[i / GROUP] + i % GROUP * x_stride + v * LANES;
-            vec a = terms == DOT_LANES ? v_load(p)
-                                       : v_load_part(p, lanes < 0 ? 0 : lanes > LANES ? LANES : lanes, v_set1(0));
+            vec a = terms == DOT_LANES ? v_load(p) : v_load_part(p, lanes, v_set1(0));
             EACH_OUT t->at[i][j][v] = v_muladd(a, w[j], t->at[i][j][v]);
         }
     }
