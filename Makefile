@@ -9,13 +9,17 @@ RESULT = benchmarks/results/$(shell $(BIN)/python -c 'import fastnn; print(fastn
 
 FAST_ISAS = $(shell $(BIN)/python -c 'import fastnn; print(*set(fastnn.available_isas()) - {"sse2", "scalar"})')
 
-.PHONY: demo test lint lint-compilers bench wheel clean
+.PHONY: demo test exhaustive lint lint-compilers bench wheel clean
 
 demo: $(INSTALLED)
 	$(BIN)/fastnn demo
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest
+
+# Every float32 through every function on every instruction set: see docs/numerics.md, which it writes to.
+exhaustive: $(INSTALLED)
+	PYTHONPATH=tests $(BIN)/python tests/exhaustive/run.py --write docs/numerics.md
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .

@@ -134,6 +134,17 @@ cdef class Kernels:
             total = self.table.read(source, n, times)
         return total
 
+    def exponential(self, cnp.ndarray z, cnp.ndarray out, bint normal=False):
+        """out = e^-|z|, elementwise; `normal`: as it is computed where no result is subnormal."""
+        cdef Py_ssize_t n = cnp.PyArray_SIZE(z)
+        cdef const void *source = cnp.PyArray_DATA(z)
+        cdef void *target = cnp.PyArray_DATA(out)
+        cdef uint64_t mode
+        with nogil:
+            mode = fp_mode_enter()
+            self.table.exponential(normal, source, target, n)
+            fp_mode_leave(mode)
+
 
 def available_isas():
     """Return the instruction sets that this build and this processor both have, best first.

@@ -72,6 +72,8 @@ typedef struct {
      * n reals read by whole vectors `times` times. Both return the sum of what they had, so that it is done. */
     double (*multiply_adds)(ptrdiff_t steps);
     double (*read)(const void *p, ptrdiff_t n, ptrdiff_t times);
+    /* For tests: out[i] = e^-|z[i]|; with `normal`, what is used where no result is subnormal, and there alone right. */
+    void (*exponential)(int normal, const void *z, void *out, ptrdiff_t n);
 } fastnn_kernels;
 
 #endif

@@ -49,3 +49,4 @@ cdef extern from "table.h" nogil:
         ) noexcept nogil
         double (*multiply_adds)(Py_ssize_t steps) noexcept nogil
         double (*read)(const void *p, Py_ssize_t n, Py_ssize_t times) noexcept nogil
+        void (*exponential)(bint normal, const void *z, void *out, Py_ssize_t n) noexcept nogil

@@ -25,6 +25,7 @@ ctypedef void (*from_columns_kernel)(
     const void *, Py_ssize_t, Py_ssize_t, Py_ssize_t, void *, Py_ssize_t
 ) noexcept nogil
 ctypedef double (*read_kernel)(const void *, Py_ssize_t, Py_ssize_t) noexcept nogil
+ctypedef void (*exponential_kernel)(bint, const void *, void *, Py_ssize_t) noexcept nogil
 
 cdef fastnn_kernels table
 table.lanes = VECTOR_LANES
@@ -39,5 +40,6 @@ table.to_columns = <to_columns_kernel>to_columns
 table.from_columns = <from_columns_kernel>from_columns
 table.multiply_adds = multiply_adds
 table.read = <read_kernel>read
+table.exponential = <exponential_kernel>exponential
 
 kernels = PyCapsule_New(&table, "fastnn.kernels", NULL)

@@ -1,0 +1,91 @@
+"""Softmax and log-softmax of rows: random ones of every length and scale, and those made to be hard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+from exact import ROW_FORMULAS, exact, ulp_errors
+from support import Array, normalize
+
+from fastnn.threads import get_num_threads
+
+LENGTHS = (
+    *range(1, 21),
+    *(31, 32, 33, 47, 63, 64, 65, 100, 127, 128, 129, 255, 257, 500, 1000, 1024, 2047, 4096),
+)
+SCALES = (0.1, 0.3, 1, 3, 10, 30, 100)
+LEAST_NORMAL = 2.0**-126
+
+
+class RowErrors(NamedTuple):
+    """The largest error of a result in ULP, and of a row's sum in units of n 2^-24."""
+
+    ulp: float = 0.0
+    length: int = 0
+    sum: float = 0.0
+
+
+def batches(elements: int) -> Iterator[Array]:
+    """Yield batches of about so many numbers each."""
+    for length in LENGTHS:
+        count = max(1, elements // length)
+        for scale in SCALES:
+            rng = np.random.default_rng([length, int(10 * scale)])
+            yield (scale * rng.standard_normal((count, length))).astype(np.float32)
+        if length > 1:
+            yield from hard(length, count)
+
+
+def hard(length: int, count: int) -> Iterator[Array]:
+    """Yield rows where one result is near 1, many tie, or exponentials are near the smallest."""
+    rng = np.random.default_rng(length)
+    one_big = np.zeros((count, length))
+    one_big[np.arange(count), rng.integers(0, length, count)] = np.linspace(0.01, 120, count)
+    yield one_big.astype(np.float32)
+    yield (-one_big).astype(np.float32)
+    yield (one_big + rng.uniform(-1, 1, (count, 1))).astype(np.float32)
+    yield (one_big + rng.uniform(-0.5, 0.5, one_big.shape)).astype(np.float32)
+    yield (1000 + rng.uniform(-0.3, 0.3, one_big.shape)).astype(np.float32)
+    yield np.exp2(rng.uniform(-140, 6, one_big.shape)).astype(np.float32)
+    yield rng.uniform(-105, 0, one_big.shape).astype(np.float32)
+    yield rng.choice([0, -16.63553, -87.33654, -103.27892], one_big.shape).astype(np.float32)
+
+
+def n_batches() -> int:
+    """Return how many batches there are."""
+    return sum(1 for _ in batches(1))
+
+
+def sweep_rows(
+    name: str, isas: Sequence[str], elements: int, advance: Callable[[], object] = lambda: None
+) -> dict[str, RowErrors]:
+    """Return the largest errors on every instruction set."""
+
+    def one(rows: Array) -> dict[str, RowErrors]:
+        return {isa: errors_of(name, isa, rows) for isa in isas}
+
+    worst = dict.fromkeys(isas, RowErrors())
+    with ThreadPoolExecutor(get_num_threads()) as pool:
+        futures = [pool.submit(one, rows) for rows in batches(elements)]
+        try:
+            for future in futures:
+                for isa, errors in future.result().items():
+                    most = max(worst[isa], errors)
+                    worst[isa] = most._replace(sum=max(worst[isa].sum, errors.sum))
+                advance()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return worst
+
+
+def errors_of(name: str, isa: str, rows: Array) -> RowErrors:
+    """Return the largest errors in a batch; of normal results alone."""
+    got = normalize(isa, name, rows)
+    expected = exact(ROW_FORMULAS[name](rows), np.float32)
+    errors = np.where(expected.size < LEAST_NORMAL, 0, ulp_errors(got, expected))
+    off = np.abs(got.sum(axis=1, dtype=np.float64) - 1).max() if name == "softmax" else 0
+    return RowErrors(float(errors.max()), rows.shape[1], float(off / (rows.shape[1] * 2.0**-24)))
