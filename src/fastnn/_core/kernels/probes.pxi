@@ -1,5 +1,5 @@
-# What the processor can do at most, for benchmarks: multiply-adds in registers, and reading memory. For tests,
-# the exponential alone, which the functions are made of.
+# What the processor can do at most, for benchmarks: multiply-adds in registers, and reading memory. For
+# tests, the exponential alone, which other functions are made of.
 
 cdef enum:
     # Pairs of sums that don't wait for each other, as many as two loads a cycle and an addition of 4 cycles
