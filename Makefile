@@ -9,7 +9,7 @@ RESULT = benchmarks/results/$(shell $(BIN)/python -c 'import fastnn; print(fastn
 
 FAST_ISAS = $(shell $(BIN)/python -c 'import fastnn; print(*set(fastnn.available_isas()) - {"sse2", "scalar"})')
 
-.PHONY: demo test exhaustive lint lint-compilers bench wheel clean
+.PHONY: demo test exhaustive neon lint lint-compilers bench wheel clean
 
 demo: $(INSTALLED)
 	$(BIN)/fastnn demo
@@ -20,6 +20,10 @@ test: $(INSTALLED)
 # Every float32 through every function on every instruction set: see docs/numerics.md, which it writes to.
 exhaustive: $(INSTALLED)
 	PYTHONPATH=tests $(BIN)/python tests/exhaustive/run.py --write docs/numerics.md
+
+# The same bits on NEON: cross-built for aarch64 and run by an emulator (Debian; it says what it needs).
+neon: $(INSTALLED)
+	$(BIN)/python tools/aarch64.py tests/golden.py
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .

@@ -78,12 +78,14 @@ FORBIDDEN_FLAGS = ("-Ofast", "-ffast-math", "-funsafe-math-optimizations", "-mda
 
 
 def target_machine() -> str:
-    """The processor built for, which on macOS can differ from the one built on."""
+    """The processor built for, which can differ from the one built on."""
     archflags = os.environ.get("ARCHFLAGS", "")
     for machine in ("arm64", "x86_64"):
         if sys.platform == "darwin" and f"-arch {machine}" in archflags:
             return machine
-    return platform.machine().lower()
+    # Such as linux-aarch64: what CPython's own cross builds say.
+    cross = os.environ.get("_PYTHON_HOST_PLATFORM", "")
+    return cross.rpartition("-")[2] or platform.machine().lower()
 
 
 def target_isas() -> list[Isa]:

@@ -24,7 +24,7 @@ Array = np.ndarray[Any, Any]
 
 FILE = Path(__file__).with_name("golden.json")
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
-# Every way through the engine: lanes along outputs, inputs and examples; tiles, chains and blocks ended raggedly.
+# Every way through the engine: lanes along outputs, inputs and examples; ragged tiles, chains and blocks.
 NETWORKS = {
     "2-3-2": "relu softmax",
     "4-1-4": "tanh relu",
@@ -99,7 +99,8 @@ def function_results(table: Kernels, name: str, z: Array) -> Iterator[tuple[str,
 
 def row_results(table: Kernels, name: str) -> Iterator[tuple[str, Array]]:
     for length in LENGTHS:
-        rows = uniform((ROWS, length), length, table.dtype) * np.arange(ROWS, dtype=table.dtype)[:, np.newaxis]
+        scale = np.arange(ROWS, dtype=table.dtype)[:, np.newaxis]
+        rows = uniform((ROWS, length), length, table.dtype) * scale
         rows[1, length // 2] = -np.inf
         table.normalize(ACTIVATIONS[name], rows)
         yield f"{name} of {length}", rows

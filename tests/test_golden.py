@@ -1,4 +1,4 @@
-"""Contract 1 through time: results hash to what they always did, whatever ran them and however they were split."""
+"""Contract 1 through time: results have the bits that they always had, whatever ran them."""
 
 from __future__ import annotations
 
