@@ -1,4 +1,4 @@
-"""float64 where rounding is hardest: published cases, whose exact results lie nearest to a tie or to a number."""
+"""float64 where rounding is hardest: published cases, whose exact results are nearest to a tie."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from support import Array, activate, every_isa
 
 from fastnn._core.dispatch import kernels
 
-# Lefèvre & Muller, Worst cases for correct rounding of the elementary functions in double precision (ARITH-15,
-# 2001; revised 2003), table 4, and Lefèvre's and Zimmermann's later lists, of which these are every so many.
+# Lefèvre & Muller, Worst cases for correct rounding of the elementary functions in double precision
+# (ARITH-15, 2001; revised 2003), table 4, and some of Lefèvre's and Zimmermann's later lists.
 EXP = """
--0x1.ed318efb627eap-27 -0x1.4000000000032p-46 -0x1.0000000000001p-51 0x1.fffffffffffffp-53 0x1.fffffffffff80p-46
-0x1.1ffffffffffafp-45 0x1.83d4bcdebb3f4p+2 0x1.9e9cbbfd6080bp-31 0x1.0122ef37212ebp-1 0x1.0420cae31f66ep-1
+-0x1.ed318efb627eap-27 -0x1.4000000000032p-46 -0x1.0000000000001p-51 0x1.fffffffffffffp-53
+0x1.fffffffffff80p-46 0x1.1ffffffffffafp-45 0x1.83d4bcdebb3f4p+2 0x1.9e9cbbfd6080bp-31 0x1.0122ef37212ebp-1 0x1.0420cae31f66ep-1
 0x1.0addd48128974p-1 0x1.0e362e0f3d02dp-1 0x1.1058a8cd8e069p-1 0x1.13636533a411bp-1 0x1.18b6279561da9p-1
 0x1.1eb94cea3566dp-1 0x1.26f599086bff6p-1 0x1.2be573b52c366p-1 0x1.3038fdc454b05p-1 0x1.38542927a91ffp-1
 0x1.3fb1865b6cd8dp-1 0x1.494dbdfb909dcp-1 0x1.5264e02af85dap-1 0x1.5c0d9c7469a4dp-1 0x1.65cf0e8947e76p-1
