@@ -9,13 +9,17 @@ RESULT = benchmarks/results/$(shell $(BIN)/python -c 'import fastnn; print(fastn
 
 FAST_ISAS = $(shell $(BIN)/python -c 'import fastnn; print(*set(fastnn.available_isas()) - {"sse2", "scalar"})')
 
-.PHONY: demo test exhaustive neon lint lint-compilers bench wheel clean
+.PHONY: demo test test-models exhaustive neon lint lint-compilers bench wheel clean
 
 demo: $(INSTALLED)
 	$(BIN)/fastnn demo
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest
+
+# Beside every library whose models fastnn reads; the packages are large.
+test-models: $(VENV)/.models
+	FASTNN_REQUIRE_ALL=1 $(BIN)/python -m pytest tests/models
 
 # Every float32 through every function on every instruction set: see docs/numerics.md, which it writes to.
 exhaustive: $(INSTALLED)
@@ -74,6 +78,10 @@ $(INSTALLED): $(BIN)/python $(SOURCES)
 $(VENV)/.lint: $(INSTALLED) pyproject.toml
 	$(BIN)/python -m pip install -q --group lint --group dev
 	@mkdir -p build && touch $@
+
+$(VENV)/.models: $(INSTALLED) pyproject.toml
+	$(BIN)/python -m pip install -q --group models
+	@touch $@
 
 $(VENV)/.bench: $(INSTALLED) pyproject.toml
 	$(BIN)/python -m pip install -q --group bench

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from itertools import pairwise
 from typing import Any
 
@@ -117,6 +118,13 @@ def kernel_sizes(isas: Sequence[str] = ISAS, *, of: Sequence[str] = ("lanes", "p
                     yield from (size - 1, size, size + 1)
 
     return sorted({0, 1, *around()})
+
+
+def needs(module: str) -> Any:
+    """Import what a test needs beyond fastnn's requirements, or skip it; FASTNN_REQUIRE_ALL=1 skips none."""
+    if os.environ.get("FASTNN_REQUIRE_ALL", "0") != "0":
+        return import_module(module)
+    return pytest.importorskip(module)
 
 
 def run_python(code: str, *arguments: str, timeout: float = 60, **environment: str) -> Any:

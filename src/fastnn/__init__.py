@@ -13,10 +13,11 @@ from fastnn.activations import (
     tanh,
     tanh_derivative,
 )
-from fastnn.formats.native import ModelFileError
+from fastnn.formats.files import ModelFileError
 from fastnn.layers import Dense, Perceptron
 from fastnn.losses import cross_entropy
-from fastnn.network import Network, load
+from fastnn.models import load, open_model
+from fastnn.network import Network
 from fastnn.threads import get_num_threads, set_num_threads
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "isa",
     "load",
     "log_softmax",
+    "open_model",
     "reference",
     "relu",
     "relu_derivative",

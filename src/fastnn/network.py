@@ -258,33 +258,3 @@ def _show(array: Array) -> str:
         return np.format_float_positional(value, precision=5, trim="-")
 
     return np.array2string(array, separator=", ", prefix=" " * 7, formatter={"float_kind": number})
-
-
-def load(path: str | os.PathLike[str]) -> Network:
-    """Read a network that `Network.save` wrote.
-
-    Parameters
-    ----------
-    path : str or path-like
-        A safetensors file.
-
-    Returns
-    -------
-    Network
-
-    Raises
-    ------
-    OSError
-        If the file can't be read.
-    ModelFileError
-        If it isn't such a file, or is damaged.
-
-    Examples
-    --------
-    See `Network.save`.
-    """
-    layers = native.read(path)
-    try:
-        return Network(layers)
-    except ValueError as error:
-        raise native.ModelFileError(f"{path}: {error}") from error

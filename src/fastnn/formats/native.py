@@ -7,22 +7,16 @@ version and each layer's activation.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import secrets
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from fastnn.activations import NAMES
+from fastnn.formats.files import ModelFileError, replacing
 from fastnn.layers import Dense
 
 SCHEMA = 1
-
-
-class ModelFileError(ValueError):
-    """A model file is damaged, or isn't what it should be; the message says where and how."""
 
 
 def write(path: str | os.PathLike[str], layers: Sequence[Dense]) -> None:
@@ -36,7 +30,9 @@ def write(path: str | os.PathLike[str], layers: Sequence[Dense]) -> None:
             tensors[f"{2 * i}.bias"] = layer.bias
     description = {"schema": SCHEMA, "layers": [{"activation": layer.activation} for layer in layers]}
     metadata = {"format": "pt", "fastnn": json.dumps(description)}
-    replace_file(Path(os.fsdecode(path)), in_fixed_order(safetensors.numpy.save(tensors, metadata)))
+    data = in_fixed_order(safetensors.numpy.save(tensors, metadata))
+    with replacing(path) as file:
+        file.write(data)
 
 
 def read(path: str | os.PathLike[str]) -> list[Dense]:
@@ -84,7 +80,10 @@ def read(path: str | os.PathLike[str]) -> list[Dense]:
 def read_description(path: str | os.PathLike[str], text: str | None) -> list[str]:
     """Return the layers' activations from the JSON in the metadata."""
     if text is None:
-        raise ModelFileError(f"{path} wasn't written by fastnn: its metadata has no 'fastnn'")
+        raise ModelFileError(
+            f"{path} wasn't written by fastnn: its metadata has no 'fastnn'. "
+            "What a state dict leaves open, the activations, fastnn.from_torch takes"
+        )
     try:
         description: Any = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -111,21 +110,3 @@ def in_fixed_order(data: bytes) -> bytes:
     text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text + data[8 + size :]
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Put `data` under `path` in one step: at any moment the old file is there whole, or the new one."""
-    path = path.resolve()
-    temporary = path.parent / f".fastnn-{secrets.token_hex(8)}.tmp"
-    try:
-        with open(temporary, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            os.chmod(temporary, path.stat().st_mode)
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise

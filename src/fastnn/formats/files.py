@@ -1,0 +1,66 @@
+"""Files of every format: which one a file is, and how one is replaced."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+PICKLE_PROTOCOLS = range(2, 6)
+
+
+class ModelFileError(ValueError):
+    """A model file is damaged, or isn't what it should be; the message says where and how."""
+
+
+def kind_of(path: str | os.PathLike[str]) -> str:
+    """Return the format of a model file by its first bytes, or, where they say nothing, by its suffix.
+
+    The formats go by their usual suffix without the dot; one that is no model's is returned as it is.
+    """
+    with open(path, "rb") as file:  # a missing file or a folder is an OSError that names it
+        start = file.read(9)
+        size = os.fstat(file.fileno()).st_size
+    if start[:1] == b"\x80" and len(start) > 1 and start[1] in PICKLE_PROTOCOLS:
+        raise ModelFileError(f"{os.fsdecode(path)} is a pickle, which could run any code: it isn't opened")
+    if start[8:] == b"{" and int.from_bytes(start[:8], "little") < size:
+        return "safetensors"
+    return Path(os.fsdecode(path)).suffix.lower().removeprefix(".")
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a temporary file that takes the place of `path` in one step when the block ends well.
+
+    At any moment the old file is there whole, or the new one; after an error, the old one.
+    """
+    path = Path(os.fsdecode(path)).resolve()
+    temporary = path.parent / f".fastnn-{secrets.token_hex(8)}.tmp"
+    try:
+        with open(temporary, "xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            os.chmod(temporary, path.stat().st_mode)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+    if os.name == "posix":
+        keep_entry(path.parent)
+
+
+def keep_entry(folder: Path) -> None:
+    """Make a renaming in a folder outlast a loss of power, where the file system can."""
+    # What was renamed can't be taken back: not an error of the caller's any more.
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

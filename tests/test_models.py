@@ -1,0 +1,62 @@
+"""What opens a model file of any format, and what says which package is missing."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from pathlib import Path
+
+import pytest
+
+import fastnn
+from fastnn import Dense, ModelFileError, Network
+from fastnn.extras import need
+
+NET = Network([Dense([[0.5, -0.25], [1.0, 2.0]], [0.1, -0.1], "relu"), Dense([[1.0, -1.0]])])
+
+
+@pytest.mark.parametrize("name", ["net.safetensors", "net", "net.onnx", "net.pkl"])
+def test_a_native_file_by_its_content(tmp_path: Path, name: str) -> None:
+    NET.save(tmp_path / name)
+    assert fastnn.open_model(tmp_path / name) == fastnn.open_model(str(tmp_path / name)) == NET
+
+
+def test_a_damaged_native_file_by_its_suffix(tmp_path: Path) -> None:
+    path = tmp_path / "net.SAFETENSORS"
+    path.write_bytes(b"")
+    with pytest.raises(ModelFileError, match="no sound safetensors file"):
+        fastnn.open_model(path)
+
+
+@pytest.mark.parametrize("protocol", range(2, 6))
+def test_no_pickle_is_opened(tmp_path: Path, protocol: int) -> None:
+    for name in ("net.safetensors", "net.pkl"):
+        path = tmp_path / name
+        path.write_bytes(pickle.dumps(NET, protocol))
+        with pytest.raises(ModelFileError, match=f"{name} is a pickle, which could run any code"):
+            fastnn.open_model(path)
+
+
+def test_another_file(tmp_path: Path) -> None:
+    path = tmp_path / "net.csv"
+    path.write_text("1,2,3,4,5,6,7,8\n")
+    with pytest.raises(ModelFileError, match=r"net\.csv is no model file of these formats: safetensors"):
+        fastnn.open_model(path)
+    with pytest.raises(FileNotFoundError, match="nothing"):
+        fastnn.open_model(tmp_path / "nothing.safetensors")
+    with pytest.raises(OSError, match=tmp_path.name):
+        fastnn.open_model(tmp_path)
+
+
+def test_a_missing_package_is_named() -> None:
+    with pytest.raises(ImportError, match="Reading maps needs maplib: pip install maplib") as caught:
+        need("no_such_module.part", "Reading maps", package="maplib")
+    assert isinstance(caught.value.__cause__, ModuleNotFoundError)
+    assert need("os.path", "Anything") is sys.modules["os.path"]
+
+
+def test_a_broken_package_speaks_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "broken_package.py").write_text("import a_part_of_it\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ModuleNotFoundError, match="a_part_of_it"):
+        need("broken_package", "Anything")
