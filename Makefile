@@ -3,7 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := setup.py pyproject.toml MANIFEST.in $(shell find src -name '*.py[xi]*' -o -name '*.h' -o -name '*.px[id]')
+SOURCES := setup.py pyproject.toml MANIFEST.in tools/generate.py src/fastnn/_core/activation_table.py \
+	$(shell find src -name '*.py[xi]*' -o -name '*.h' -o -name '*.px[id]')
 INSTALLED := $(VENV)/.installed
 RESULT = benchmarks/results/$(shell $(BIN)/python -c 'import fastnn; print(fastnn.__version__)')
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import runpy
 import shlex
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from setuptools.command.build_ext import build_ext
 
 CORE = "src/fastnn/_core"
 SIMD = f"{CORE}/simd"
+GENERATED = "build/generated"
 WARNINGS_ARE_ERRORS = os.environ.get("FASTNN_WERROR") == "1"
 
 
@@ -97,8 +99,11 @@ def kernel_extension(isa: Isa, bits: int) -> Extension:
     return Extension(
         f"fastnn._core.isa.{isa.name}_f{bits}",
         [f"{CORE}/isa/{isa.name}_f{bits}.pyx"],
-        include_dirs=[CORE, SIMD, f"{CORE}/kernels"],
-        depends=[str(path) for folder in ("kernels", "simd") for path in Path(CORE, folder).iterdir()],
+        include_dirs=[CORE, SIMD, f"{CORE}/kernels", GENERATED],
+        depends=[
+            *generated,
+            *(str(path) for folder in ("kernels", "simd") for path in Path(CORE, folder).iterdir()),
+        ],
         define_macros=[(f"FASTNN_ISA_{isa.name.upper()}", None), ("FASTNN_REAL_BITS", str(bits))],
         libraries=[] if sys.platform == "win32" else ["m"],
     )
@@ -108,8 +113,8 @@ def core_extension(name: str) -> Extension:
     return Extension(
         f"fastnn._core.{name}",
         [f"{CORE}/{name}.pyx"],
-        include_dirs=[CORE, SIMD, np.get_include()],
-        depends=[f"{CORE}/table.h", f"{SIMD}/cpu.h", f"{SIMD}/fpmode.h", f"{CORE}/openmp.h"],
+        include_dirs=[CORE, SIMD, GENERATED, np.get_include()],
+        depends=[*generated, f"{CORE}/table.h", f"{SIMD}/cpu.h", f"{SIMD}/fpmode.h", f"{CORE}/openmp.h"],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
     )
 
@@ -206,6 +211,7 @@ def compiler_version(compiler: Any) -> str:
     return out.stdout.splitlines()[0]
 
 
+generated = runpy.run_path("tools/generate.py")["write_all"](Path(GENERATED))
 extensions = [core_extension("dispatch"), core_extension("engine")]
 extensions += [kernel_extension(isa, bits) for isa in target_isas() for bits in (32, 64)]
 
@@ -213,7 +219,7 @@ setup(
     ext_modules=cythonize(
         extensions,
         build_dir="build/cython",
-        include_path=["src"],
+        include_path=["src", GENERATED],
         compiler_directives={
             "language_level": 3,
             "boundscheck": False,

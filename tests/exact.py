@@ -13,6 +13,8 @@ import mpmath
 import numpy as np
 from support import Array
 
+from fastnn._core.activation_names import parse
+
 MP = mpmath.mp.clone()
 MP.prec = 200
 
@@ -26,12 +28,14 @@ class Exact(NamedTuple):
     size: Array
 
 
-def exact(values: Array, dtype: Any) -> Exact:
-    """Return values, float64 for float32 and mpmath's for float64, in ULP."""
+def exact(values: Array, dtype: Any, floor: float = 0.0) -> Exact:
+    """Return values, float64 for float32 and mpmath's for float64, in ULP, at least those of `floor`."""
     info = np.finfo(dtype)
     hi = values.astype(np.float64)
     exponent = np.maximum(np.frexp(hi)[1] - 1, info.minexp) - info.nmant
     exponent = np.where(hi == 0, info.minexp - info.nmant, exponent)
+    if floor:
+        exponent = np.maximum(exponent, np.frexp(floor)[1] - 1 - info.nmant)
     whole = np.ldexp(hi, -exponent)
     fraction = np.zeros_like(whole)
     if values.dtype == object:
@@ -52,17 +56,17 @@ def ulp_errors(got: Array, expected: Exact) -> Array:
 
 
 class Formula(NamedTuple):
-    """A function of a real number, over either library."""
+    """A function of a real number and an activation's parameters, over either library."""
 
-    numpy: Callable[[Array], Array]
-    mpmath: Callable[[Any], Any]
+    numpy: Callable[..., Array]
+    mpmath: Callable[..., Any]
 
-    def __call__(self, z: Array) -> Exact:
+    def __call__(self, z: Array, floor: float = 0.0) -> Exact:
         if z.dtype == np.float32:
-            return exact(self.numpy(z.astype(np.float64)), np.float32)
+            return exact(self.numpy(z.astype(np.float64)), np.float32, floor)
         values = np.empty(z.shape, object)
         values.flat = [self.mpmath(MP.mpf(float(v))) for v in z.flat]
-        return exact(values, np.float64)
+        return exact(values, np.float64, floor)
 
 
 def _sigmoid(exp: Callable[[Any], Any], z: Any) -> Any:
@@ -80,13 +84,42 @@ ACTIVATION_FORMULAS = {
     "relu": Formula(lambda z: np.maximum(z, 0), lambda z: max(z, 0)),
     "sigmoid": Formula(lambda z: _sigmoid(np.exp, z), lambda z: _sigmoid(MP.exp, z)),
     "tanh": Formula(np.tanh, MP.tanh),
+    "leaky_relu": Formula(lambda z, a: np.where(z > 0, z, a * z), lambda z, a: z if z > 0 else a * z),
+    "softsign": Formula(lambda z: z / (1 + np.abs(z)), lambda z: z / (1 + abs(z))),
+    "hard_sigmoid": Formula(
+        lambda z, a, b: np.clip(a * z + b, 0, 1), lambda z, a, b: min(max(a * z + b, 0), 1)
+    ),
+    "hard_swish": Formula(
+        lambda z: np.where(z < -3, 0, np.where(z > 3, z, z * (z + 3) / 6)),
+        lambda z: 0 if z < -3 else z if z > 3 else z * (z + 3) / 6,
+    ),
+    "clip": Formula(np.clip, lambda z, a, b: min(max(z, a), b)),
 }
 DERIVATIVE_FORMULAS = {
     "identity": Formula(np.ones_like, lambda z: 1),
     "relu": Formula(lambda z: np.where(z > 0, 1.0, 0.0), lambda z: int(z > 0)),
     "sigmoid": Formula(lambda z: _slope(np.exp, z), lambda z: _slope(MP.exp, z)),
     "tanh": Formula(lambda z: 4 * _slope(np.exp, 2 * z), lambda z: 4 * _slope(MP.exp, 2 * z)),
+    "leaky_relu": Formula(lambda z, a: np.where(z > 0, 1, a), lambda z, a: 1 if z > 0 else a),
+    "softsign": Formula(lambda z: (1 + np.abs(z)) ** -2.0, lambda z: (1 + abs(z)) ** -2),
+    "hard_sigmoid": Formula(
+        lambda z, a, b: np.where(np.abs((a * z).astype(np.float32) + np.float32(b) - 0.5) < 0.5, a, 0),
+        lambda z, a, b: a if 0 < float(a * z) + float(b) < 1 else 0,
+    ),
+    "hard_swish": Formula(
+        lambda z: np.where(z <= -3, 0, np.where(z >= 3, 1, (2 * z + 3) / 6)),
+        lambda z: 0 if z <= -3 else 1 if z >= 3 else (2 * z + 3) / 6,
+    ),
+    "clip": Formula(lambda z, a, b: np.where((a < z) & (z < b), 1.0, 0.0), lambda z, a, b: int(a < z < b)),
 }
+
+
+def formula_of(name: str, dtype: Any, derivative: bool = False) -> Formula:
+    """Return an activation's formula as one of z alone, with the parameters that a dtype's kernels have."""
+    chosen = parse(name)
+    numpy, mpmath = (DERIVATIVE_FORMULAS if derivative else ACTIVATION_FORMULAS)[chosen.row.name]
+    parameters = [float(np.dtype(dtype).type(p)) for p in chosen.parameters]
+    return Formula(lambda z: numpy(z, *parameters), lambda z: mpmath(z, *map(MP.mpf, parameters)))
 
 
 def softmax(rows: Array) -> Array:

@@ -17,7 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from fastnn._core.dispatch import ACTIVATIONS, ROW_WISE, Kernels, available_isas, kernels
+from fastnn._core.activation_names import parse
+from fastnn._core.activation_table import ACTIVATIONS
+from fastnn._core.dispatch import Kernels, available_isas, kernels
 from fastnn._core.engine import Plan
 
 Array = np.ndarray[Any, Any]
@@ -62,7 +64,7 @@ def network(name: str, dtype: np.dtype[Any], isa: str) -> tuple[Plan, Array]:
     for i, ((n, m), activation) in enumerate(zip(pairwise(widths), NETWORKS[name].split(), strict=True)):
         scale = dtype.type(2.0 ** (2 - (n.bit_length() + 1) // 2))
         bias = uniform((m,), 2 * i + 2, dtype)
-        layers.append((uniform((m, n), 2 * i + 1, dtype) * scale, bias, ACTIVATIONS[activation]))
+        layers.append((uniform((m, n), 2 * i + 1, dtype) * scale, bias, parse(activation)))
     x = uniform((ROWS, widths[0]), 99, dtype) * dtype.type(2)
     x[11, widths[0] // 2] = np.nan
     x[12, 0], x[12, -1] = np.inf, -np.inf
@@ -85,15 +87,15 @@ def results(isa: str, dtype: np.dtype[Any]) -> Iterator[tuple[str, Array]]:
         net, x = network(name, dtype, isa)
         yield f"network {name}", net(x, threads=1)
     table, z = kernels(dtype, isa), numbers(dtype)
-    for name in ACTIVATIONS:
-        yield from row_results(table, name) if name in ROW_WISE else function_results(table, name, z)
+    for row in ACTIVATIONS:
+        yield from row_results(table, row.name) if row.row_wise else function_results(table, row.name, z)
 
 
 def function_results(table: Kernels, name: str, z: Array) -> Iterator[tuple[str, Array]]:
     out = np.empty_like(z)
-    table.activate(ACTIVATIONS[name], z, out)
+    table.activate(parse(name), z, out)
     yield name, out
-    table.differentiate(ACTIVATIONS[name], z, out)
+    table.differentiate(parse(name), z, out)
     yield f"{name}'", out
 
 
@@ -102,7 +104,7 @@ def row_results(table: Kernels, name: str) -> Iterator[tuple[str, Array]]:
         scale = np.arange(ROWS, dtype=table.dtype)[:, np.newaxis]
         rows = uniform((ROWS, length), length, table.dtype) * scale
         rows[1, length // 2] = -np.inf
-        table.normalize(ACTIVATIONS[name], rows)
+        table.normalize(parse(name), rows)
         yield f"{name} of {length}", rows
 
 

@@ -13,14 +13,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastnn._core.dispatch import ACTIVATIONS, ROW_WISE, available_isas, kernels
+from fastnn._core.activation_names import Chosen, parse
+from fastnn._core.activation_table import ACTIVATIONS as TABLE
+from fastnn._core.activation_table import Activation, Limits
+from fastnn._core.dispatch import available_isas, kernels
 from fastnn._core.engine import Plan
 
 Array = np.ndarray[Any, Any]
-Layers = list[tuple[Array, Array, int]]
+Layers = list[tuple[Array, Array, Chosen]]
 
 ISAS = available_isas()
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
+ACTIVATIONS = tuple(row.name for row in TABLE)
+ROW_WISE = tuple(row.name for row in TABLE if row.row_wise)
 ELEMENTWISE = tuple(name for name in ACTIVATIONS if name not in ROW_WISE)
 
 # Contract 1 holds among the instruction sets with fused multiply-add.
@@ -43,31 +48,42 @@ def same():
     return net(x, threads=2).tobytes() == y.tobytes() == net(x, threads=1).tobytes()
 """
 
+
+def with_parameters(row: Activation) -> Iterator[str]:
+    """Yield an activation's name, and with other parameters than the defaults if it has any."""
+    yield row.name
+    if row.parameters:
+        yield str(Chosen(TABLE.index(row), tuple(1.5 * value + 0.25 for _, value in row.parameters)))
+
+
+SPELLINGS = tuple(name for row in TABLE if not row.row_wise for name in with_parameters(row))
+
 every_isa = pytest.mark.parametrize("isa", ISAS)
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=str)
 every_activation = pytest.mark.parametrize("activation", ACTIVATIONS)
 every_elementwise = pytest.mark.parametrize("activation", ELEMENTWISE)
+every_spelling = pytest.mark.parametrize("activation", SPELLINGS)
 every_row_wise = pytest.mark.parametrize("activation", ROW_WISE)
 
 
 def activate(isa: str, name: str, z: Array) -> Array:
     """Return an elementwise activation of z."""
     out = np.full_like(z, np.nan)
-    kernels(z.dtype, isa).activate(ACTIVATIONS[name], z, out)
+    kernels(z.dtype, isa).activate(parse(name), z, out)
     return out
 
 
 def differentiate(isa: str, name: str, z: Array) -> Array:
     """Return the derivative of an elementwise activation at z."""
     out = np.full_like(z, np.nan)
-    kernels(z.dtype, isa).differentiate(ACTIVATIONS[name], z, out)
+    kernels(z.dtype, isa).differentiate(parse(name), z, out)
     return out
 
 
 def normalize(isa: str, name: str, z: Array) -> Array:
     """Return softmax or log-softmax of z over its last axis."""
     out = z.copy()
-    kernels(z.dtype, isa).normalize(ACTIVATIONS[name], out)
+    kernels(z.dtype, isa).normalize(parse(name), out)
     return out
 
 
@@ -78,7 +94,7 @@ def apply(isa: str, name: str, z: Array) -> Array:
 
 def one_layer(isa: str, weight: Array, bias: Array, activation: str = "identity") -> Plan:
     """Return the plan of a single dense layer."""
-    return Plan([(weight, bias, ACTIVATIONS[activation])], weight.dtype, isa)
+    return Plan([(weight, bias, parse(activation))], weight.dtype, isa)
 
 
 def random_layers(widths: Sequence[int], activations: Sequence[str], dtype: Any, seed: int = 0) -> Layers:
@@ -87,8 +103,19 @@ def random_layers(widths: Sequence[int], activations: Sequence[str], dtype: Any,
     layers = []
     for (n_inputs, n_outputs), name in zip(pairwise(widths), activations, strict=True):
         weight = rng.standard_normal((n_outputs, n_inputs)) / np.sqrt(max(n_inputs, 1))
-        layers.append((weight.astype(dtype), rng.standard_normal(n_outputs).astype(dtype), ACTIVATIONS[name]))
+        layers.append((weight.astype(dtype), rng.standard_normal(n_outputs).astype(dtype), parse(name)))
     return layers
+
+
+def limits(name: str, derivative: bool = False) -> Limits:
+    """Return how far an activation or its derivative may be off."""
+    row = parse(name).row
+    return row.derivative_limits if derivative else row.limits
+
+
+def limit(name: str, dtype: Any, derivative: bool = False) -> float:
+    """Return how far an activation or its derivative may be off in a dtype, in ULP."""
+    return getattr(limits(name, derivative), str(np.dtype(dtype)))
 
 
 def bits(array: Array) -> Array:

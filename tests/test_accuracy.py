@@ -7,37 +7,24 @@ from typing import Any
 
 import numpy as np
 import pytest
-from exact import ACTIVATION_FORMULAS, DERIVATIVE_FORMULAS, ROW_FORMULAS, Exact, exact, ulp_errors
+from exact import ROW_FORMULAS, Exact, exact, formula_of, ulp_errors
 from support import (
     DTYPES,
     Array,
     activate,
     differentiate,
     every_dtype,
-    every_elementwise,
     every_isa,
     every_row_wise,
+    every_spelling,
+    limit,
+    limits,
     neighbours,
     normalize,
     same_bits,
 )
 
 F32, F64 = DTYPES
-LIMITS = {
-    ("identity", F32): 0.0,
-    ("identity", F64): 0.0,
-    ("relu", F32): 0.0,
-    ("relu", F64): 0.0,
-    ("sigmoid", F32): 1.5,
-    ("sigmoid", F64): 2.0,
-    ("tanh", F32): 1.0,
-    ("tanh", F64): 1.0,
-    ("softmax", F32): 4.0,
-    ("softmax", F64): 4.0,
-    ("log_softmax", F32): 2.0,
-    ("log_softmax", F64): 3.0,
-}
-DERIVATIVE_LIMIT = 8.0
 EXP_LIMIT = 1.0
 
 # Where the formulas change, the reductions of e^z and e^2z round the other way, or results end.
@@ -108,8 +95,7 @@ def rows_of(dtype: np.dtype[Any]) -> list[Array]:
 
 @cache
 def exact_values(derivative: bool, name: str, dtype: np.dtype[Any]) -> Exact:
-    formulas = DERIVATIVE_FORMULAS if derivative else ACTIVATION_FORMULAS
-    return formulas[name](sample(dtype))
+    return formula_of(name, dtype, derivative)(sample(dtype), limits(name, derivative).floor)
 
 
 @cache
@@ -117,24 +103,24 @@ def exact_rows(name: str, dtype: np.dtype[Any]) -> list[Exact]:
     return [exact(ROW_FORMULAS[name](rows), dtype) for rows in rows_of(dtype)]
 
 
-def assert_within(limit: float, errors: Array, z: Array) -> None:
+def assert_within(most: float, errors: Array, z: Array) -> None:
     worst = int(errors.argmax())
-    assert errors.flat[worst] <= limit, f"off by {errors.flat[worst]:.3f} ULP at {z.flat[worst]!r}"
+    assert errors.flat[worst] <= most, f"off by {errors.flat[worst]:.3f} ULP at {z.flat[worst]!r}"
 
 
-@every_elementwise
+@every_spelling
 @every_dtype
 @every_isa
 class TestElementwise:
     def test_activation(self, isa: str, dtype: np.dtype[Any], activation: str) -> None:
         z = sample(dtype)
         errors = ulp_errors(activate(isa, activation, z), exact_values(False, activation, dtype))
-        assert_within(LIMITS[activation, dtype], errors, z)
+        assert_within(limit(activation, dtype), errors, z)
 
     def test_derivative(self, isa: str, dtype: np.dtype[Any], activation: str) -> None:
         z = sample(dtype)
         errors = ulp_errors(differentiate(isa, activation, z), exact_values(True, activation, dtype))
-        assert_within(DERIVATIVE_LIMIT, errors, z)
+        assert_within(limit(activation, dtype, derivative=True), errors, z)
 
 
 @every_dtype
@@ -152,8 +138,8 @@ def test_sigmoid_reaches_down_to_the_smallest_subnormals(isa: str, dtype: np.dty
     a = activate(isa, "sigmoid", z)
     assert np.all(a > 0)
     assert np.all(a[1:] < info.tiny)
-    expected = ACTIVATION_FORMULAS["sigmoid"](z)
-    assert_within(LIMITS["sigmoid", dtype], ulp_errors(a, expected), z)
+    expected = formula_of("sigmoid", dtype)(z)
+    assert_within(limit("sigmoid", dtype), ulp_errors(a, expected), z)
 
 
 @every_row_wise
@@ -168,7 +154,7 @@ def test_rows(isa: str, dtype: np.dtype[Any], activation: str) -> None:
         row = rows[errors.max(axis=1).argmax()]
         worst.append((errors.max(), f"off by {errors.max():.3f} ULP in a row of {len(row)}: {row[:8]} ..."))
     most, where = max(worst)
-    assert most <= LIMITS[activation, dtype], where
+    assert most <= limit(activation, dtype), where
 
 
 @pytest.mark.parametrize("n", [2, 17, 500])
@@ -182,7 +168,7 @@ def test_log_softmax_made_of_subnormals(isa: str, dtype: np.dtype[Any], n: int) 
     rows[:, n // 2] = depths
     expected = exact(ROW_FORMULAS["log_softmax"](rows), dtype)
     errors = np.where(expected.size < info.tiny, 0, ulp_errors(normalize(isa, "log_softmax", rows), expected))
-    assert_within(LIMITS["log_softmax", dtype], errors.max(axis=1), rows[:, n // 2])
+    assert_within(limit("log_softmax", dtype), errors.max(axis=1), rows[:, n // 2])
 
 
 @pytest.mark.parametrize("alone", [True, False], ids=["alone", "in a batch"])
@@ -213,4 +199,4 @@ def test_log_softmax_of_many_short_rows(isa: str) -> None:
     expected = d - np.log1p(rest)
     got = normalize(isa, "log_softmax", rows)
     errors = np.abs(got - expected) / np.spacing(np.abs(expected).astype(F32))
-    assert errors.max() <= LIMITS["log_softmax", F32]
+    assert errors.max() <= limit("log_softmax", F32)

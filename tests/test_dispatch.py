@@ -8,7 +8,7 @@ from support import DTYPES, FUSED_ISAS, ISAS, every_dtype, every_isa, output_of,
 
 import fastnn
 from fastnn import _build_info
-from fastnn._core.dispatch import ACTIVATIONS, ON_THIS_CPU, Kernels, kernels
+from fastnn._core.dispatch import ON_THIS_CPU, Kernels, kernels
 
 KNOWN = ("avx512", "avx2", "neon", "sse2", "scalar")
 
@@ -67,12 +67,6 @@ class TestTable:
     def test_unknown_kernels(self) -> None:
         with pytest.raises(ValueError, match=f"'avx9', expected one of {', '.join(ISAS)}"):
             Kernels("avx9", DTYPES[0])
-
-    def test_activations_are_those_of_the_api_and_the_reference(self) -> None:
-        assert set(ACTIVATIONS) == set(fastnn.reference.ACTIVATIONS)
-        assert sorted(ACTIVATIONS.values()) == list(range(len(ACTIVATIONS)))
-        for name in set(ACTIVATIONS) - {"identity"}:
-            assert callable(getattr(fastnn, name))
 
 
 class TestImport:
@@ -133,4 +127,4 @@ assert ([signal.getsignal(n) for n in numbers], dict(os.environ), np.geterr()) =
 
     def test_public_names(self) -> None:
         assert set(fastnn.__all__) <= set(dir(fastnn))
-        assert fastnn.__all__ == sorted(fastnn.__all__)
+        assert len(set(fastnn.__all__)) == len(fastnn.__all__)

@@ -14,9 +14,9 @@ from support import (
     differentiate,
     every_activation,
     every_dtype,
-    every_elementwise,
     every_isa,
     every_row_wise,
+    every_spelling,
     kernel_sizes,
     kernels,
     normalize,
@@ -25,13 +25,16 @@ from support import (
     same_bits,
 )
 
-from fastnn._core.dispatch import ACTIVATIONS
+from fastnn import reference
+from fastnn._core.activation_names import parse
 from fastnn._core.engine import Plan
 
 INF, NAN = np.inf, np.nan
 LEAST, MOST = "smallest_subnormal", "max"
 
-# z and f(z); a name stands for the dtype's constant, and "-" before it for its negative.
+SPECIAL = [0.0, -0.0, INF, -INF, NAN, LEAST, "-" + LEAST, MOST, "-" + MOST]
+
+# z and f(z), written out for some; a name stands for the dtype's constant, "-" before it for its negative.
 EDGES: dict[str, list[tuple[Any, Any]]] = {
     "identity": [
         (0.0, 0.0),
@@ -81,13 +84,21 @@ def real(value: Any, dtype: np.dtype[Any]) -> Any:
     return dtype.type(value)
 
 
+def close(got: Any, expected: float) -> bool:
+    """Whether a number is the expected one but for rounding; the sign of a zero counts."""
+    if np.isnan(expected) or np.isinf(expected):
+        return bool(np.isnan(got) if np.isnan(expected) else got == expected)
+    off = abs(float(got) - expected)
+    return bool(off <= 2 * np.spacing(abs(got) / 2) * 2 and np.signbit(got) == np.signbit(expected))
+
+
 def same_numbers(a: Array, b: Array) -> bool:
     """Whether numbers are the same, the signs of zeros included; NaN is NaN whatever its bits."""
     number = ~np.isnan(b)
     return np.array_equal(np.isnan(a), ~number) and same_bits(a[number], b[number])
 
 
-@every_elementwise
+@every_spelling
 @every_dtype
 @every_isa
 class TestElementwise:
@@ -103,12 +114,21 @@ class TestElementwise:
         # With one whole vector and a tail of every length, at most.
         ordinary = np.linspace(-2, 2, 2 * kernels(dtype, isa).lanes + 1).astype(dtype)
         undisturbed = function(isa, name, ordinary)
-        for z, expected in edges[name]:
+        alone = [(z, function(isa, name, np.array([real(z, dtype)]))[0]) for z in SPECIAL]
+        for z, expected in edges.get(name, alone):
             for n in range(1, len(ordinary) + 1):
                 row, wanted = ordinary[:n].copy(), undisturbed[:n].copy()
                 row[n // 2], wanted[n // 2] = real(z, dtype), real(expected, dtype)
                 row[-1], wanted[-1] = real(z, dtype), real(expected, dtype)
                 assert same_numbers(function(isa, name, row), wanted), f"{name}({z}) among {n}"
+
+    def test_edges_as_the_reference(self, isa: str, dtype: np.dtype[Any], activation: str) -> None:
+        value, slope = reference.activation_named(activation), reference.derivative_named(activation)
+        for special in SPECIAL:
+            z = np.array([real(special, dtype)])
+            expected = value(z.tolist())[0], slope(float(z[0]))
+            assert close(activate(isa, activation, z)[0], expected[0]), special
+            assert close(differentiate(isa, activation, z)[0], expected[1]), special
 
     def test_in_place_at_any_address(self, isa: str, dtype: np.dtype[Any], activation: str) -> None:
         for method in (kernels(dtype, isa).activate, kernels(dtype, isa).differentiate):
@@ -117,8 +137,8 @@ class TestElementwise:
                     buffer = np.linspace(-3, 3, n + offset + 2).astype(dtype)
                     before, z = buffer.copy(), buffer[offset : offset + n]
                     elsewhere = np.full(n, NAN, dtype)
-                    method(ACTIVATIONS[activation], z, elsewhere)
-                    method(ACTIVATIONS[activation], z, z)
+                    method(parse(activation), z, elsewhere)
+                    method(parse(activation), z, z)
                     assert same_bits(z, elsewhere)
                     assert same_bits(buffer[:offset], before[:offset])
                     assert same_bits(buffer[offset + n :], before[offset + n :])

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support import ELEMENTWISE, ROW_WISE, Array
+from support import ACTIVATIONS, ELEMENTWISE, ROW_WISE, Array
 
 import fastnn
 from fastnn import Dense, Network, Perceptron
 
-NAMES = "identity, relu, sigmoid, tanh, softmax, log_softmax"
+NAMES = ", ".join(ACTIVATIONS)
 FUNCTIONS = [getattr(fastnn, name) for name in (*ELEMENTWISE, *ROW_WISE) if name != "identity"]
-FUNCTIONS += [fastnn.relu_derivative, fastnn.sigmoid_derivative, fastnn.tanh_derivative]
+FUNCTIONS += [getattr(fastnn, f"{name}_derivative") for name in ELEMENTWISE if name != "identity"]
 
 NOT_REAL = {
     "complex128": np.ones(2, complex),
@@ -108,7 +108,7 @@ class TestShapes:
 
 
 class TestNames:
-    @pytest.mark.parametrize("name", ["Relu", "", "softmax ", "gelu"])
+    @pytest.mark.parametrize("name", ["Relu", "", "softmax ", "mish"])
     def test_of_activations(self, name: str) -> None:
         message = f"activation is {name!r}, expected one of {NAMES}"
         fails(ValueError, message, Dense, [[1.0]], [1.0], name)

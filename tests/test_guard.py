@@ -34,7 +34,7 @@ from support import (
     same_bits,
 )
 
-from fastnn._core.dispatch import ACTIVATIONS
+from fastnn._core.activation_names import parse
 from fastnn._core.engine import Plan
 
 PROT_NONE = 0
@@ -71,8 +71,8 @@ def sweep_elementwise(isa: str, dtype: np.dtype[Any], inputs: Guarded, outputs: 
             expected = apply(isa, name, z)
             for source, target in zip(inputs.places(z), outputs.places(np.zeros_like(z)), strict=True):
                 kernel.read(source)
-                kernel.differentiate(ACTIVATIONS[name], source, target)
-                kernel.activate(ACTIVATIONS[name], source, target)
+                kernel.differentiate(parse(name), source, target)
+                kernel.activate(parse(name), source, target)
                 assert same_bits(target, expected)
 
 
@@ -84,7 +84,7 @@ def sweep_rows(isa: str, dtype: np.dtype[Any], outputs: Guarded) -> None:
             for name in ROW_WISE:
                 expected = apply(isa, name, z)
                 for target in outputs.places(z):
-                    kernel.normalize(ACTIVATIONS[name], target)
+                    kernel.normalize(parse(name), target)
                     assert same_bits(target, expected)
 
 

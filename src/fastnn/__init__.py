@@ -1,18 +1,10 @@
 """Feed-forward neural networks on CPUs: fast, small, and the same bits everywhere."""
 
-from fastnn import reference
+from fastnn import elementwise, reference
 from fastnn._core.dispatch import available_isas, isa
 from fastnn._version import __version__
-from fastnn.activations import (
-    log_softmax,
-    relu,
-    relu_derivative,
-    sigmoid,
-    sigmoid_derivative,
-    softmax,
-    tanh,
-    tanh_derivative,
-)
+from fastnn.activations import log_softmax, softmax
+from fastnn.elementwise import *  # noqa: F403
 from fastnn.formats.files import ModelFileError
 from fastnn.layers import Dense, Perceptron
 from fastnn.losses import cross_entropy
@@ -34,12 +26,7 @@ __all__ = [
     "log_softmax",
     "open_model",
     "reference",
-    "relu",
-    "relu_derivative",
     "set_num_threads",
-    "sigmoid",
-    "sigmoid_derivative",
     "softmax",
-    "tanh",
-    "tanh_derivative",
 ]
+__all__ += elementwise.__all__

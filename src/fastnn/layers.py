@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from fastnn import activations
+from fastnn._core.activation_names import Chosen, parse
 from fastnn._core.checks import real_array
-from fastnn._core.dispatch import ACTIVATIONS
 from fastnn._core.engine import Plan
 
 Array = np.ndarray[Any, Any]
@@ -26,7 +26,7 @@ class Dense:
     bias : array_like, shape (n_outputs,), optional
         Real numbers; without it, 0.
     activation : str, default "identity"
-        identity, relu, sigmoid, tanh, softmax or log_softmax.
+        One of `fastnn.activations.NAMES`; parameters may follow in brackets: ``"leaky_relu(0.2)"``.
 
     Raises
     ------
@@ -128,10 +128,10 @@ class Dense:
         bias = None if self._bias is None else self._bias.astype(wanted)
         return Dense(self._weight.astype(wanted), bias, self._activation)
 
-    def plan_row(self, activation: str | None = None) -> tuple[Array, Array, int]:
-        """Return what the engine needs: weight, bias, and the activation's number."""
+    def plan_row(self, activation: str | None = None) -> tuple[Array, Array, Chosen]:
+        """Return what the engine needs: weight, bias, and the activation."""
         bias = np.zeros(self.n_outputs, self.dtype) if self._bias is None else self._bias
-        return self._weight, bias, ACTIVATIONS[activation or self._activation]
+        return self._weight, bias, parse(activation or self._activation)
 
     @cached_property
     def _plan(self) -> Plan:
@@ -201,7 +201,7 @@ class Perceptron:
     bias : float, default 0.0
         A real number.
     activation : str, default "identity"
-        identity, relu, sigmoid or tanh (softmax and log_softmax of one output are 1 and 0).
+        As of `Dense`; softmax and log_softmax of one output are 1 and 0.
 
     Raises
     ------

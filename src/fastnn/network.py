@@ -158,10 +158,11 @@ class Network(Plan):
         """
         shapes = [f"{layer.n_inputs} -> {layer.n_outputs}" for layer in self._layers]
         width = max(len(shape) for shape in [*shapes, "shape"])
-        lines = [f"layer  {'shape':>{width}}  activation  parameters"]
+        names = max(len(name) for name in [*(layer.activation for layer in self._layers), "activation"])
+        lines = [f"layer  {'shape':>{width}}  {'activation':<{names}}  parameters"]
         for i, (layer, shape) in enumerate(zip(self._layers, shapes, strict=True), 1):
-            lines.append(f"{i:<5}  {shape:>{width}}  {layer.activation:<11} {layer.n_parameters:>10,}")
-        lines.append(f"total  {'':>{width}}  {'':<11} {self.n_parameters:>10,}  {self.dtype}")
+            lines.append(f"{i:<5}  {shape:>{width}}  {layer.activation:<{names}}  {layer.n_parameters:>10,}")
+        lines.append(f"total  {'':>{width}}  {'':<{names}}  {self.n_parameters:>10,}  {self.dtype}")
         return "\n".join(lines)
 
     def save(self, path: str | os.PathLike[str]) -> None:

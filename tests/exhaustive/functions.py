@@ -6,15 +6,17 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from exact import ACTIVATION_FORMULAS, DERIVATIVE_FORMULAS, MP, Formula
-from support import ELEMENTWISE, Array
-from test_accuracy import DERIVATIVE_LIMIT, EXP_LIMIT, LIMITS
+from exact import MP, Formula, formula_of
+from support import ELEMENTWISE, Array, limit, limits
+from test_accuracy import EXP_LIMIT
 
-from fastnn._core.dispatch import ACTIVATIONS, Kernels
+from fastnn._core.activation_names import Chosen, parse
+from fastnn._core.dispatch import Kernels
 
 F32 = np.dtype(np.float32)
+LEAST_NORMAL = 2.0**-126
 EXP_NORMAL = -87.0  # above this, no exponential of float32 is subnormal
-ODD = ("identity", "tanh")
+ODD = ("identity", "tanh", "softsign")
 
 
 class Swept(NamedTuple):
@@ -26,17 +28,19 @@ class Swept(NamedTuple):
     limit: float
     # Whether the limit is for normal results alone.
     normal: bool = False
+    # The size below which an ULP no longer shrinks.
+    floor: float = 0.0
     # Whether f(-z) is -f(z) to the last bit.
     odd: bool = False
 
 
-def last_of_pair(number: int) -> Callable[[Kernels, Array, Array], None]:
+def last_of_pair(activation: Chosen) -> Callable[[Kernels, Array, Array], None]:
     """Return what takes softmax or log-softmax of every (0, z) and keeps z's place."""
 
     def call(kernels: Kernels, z: Array, out: Array) -> None:
         pairs = np.zeros((len(z), 2), z.dtype)
         pairs[:, 1] = z
-        kernels.normalize(number, pairs)
+        kernels.normalize(activation, pairs)
         out[:] = pairs[:, 1]
 
     return call
@@ -77,25 +81,27 @@ def _swept() -> tuple[Swept, ...]:
         ),
     ]
     for name in ELEMENTWISE:
-        number = ACTIVATIONS[name]
+        activation = parse(name)
         functions += [
             Swept(
                 name,
-                lambda kernels, z, out, number=number: kernels.activate(number, z, out),
-                ACTIVATION_FORMULAS[name],
-                LIMITS[name, F32],
+                lambda kernels, z, out, chosen=activation: kernels.activate(chosen, z, out),
+                formula_of(name, F32),
+                limit(name, F32),
+                floor=limits(name).floor,
                 odd=name in ODD,
             ),
             Swept(
                 f"{name}'",
-                lambda kernels, z, out, number=number: kernels.differentiate(number, z, out),
-                DERIVATIVE_FORMULAS[name],
-                DERIVATIVE_LIMIT,
+                lambda kernels, z, out, chosen=activation: kernels.differentiate(chosen, z, out),
+                formula_of(name, F32, derivative=True),
+                limit(name, F32, derivative=True),
+                floor=limits(name, derivative=True).floor,
             ),
         ]
-    for name, formula in (("softmax", ACTIVATION_FORMULAS["sigmoid"]), ("log_softmax", LOG_SIGMOID)):
-        call = last_of_pair(ACTIVATIONS[name])
-        functions.append(Swept(f"{name} of (0, z)", call, _finite(formula), LIMITS[name, F32], normal=True))
+    for name, formula in (("softmax", formula_of("sigmoid", F32)), ("log_softmax", LOG_SIGMOID)):
+        call = last_of_pair(parse(name))
+        functions.append(Swept(f"{name} of (0, z)", call, _finite(formula), limit(name, F32), normal=True))
     return tuple(functions)
 
 
@@ -107,5 +113,6 @@ def settled(function: Swept, z: Any, got: Any) -> float:
     if not np.isfinite(z):
         return 0.0
     exact = function.formula.mpmath(MP.mpf(float(z)))
-    exponent = max(MP.frexp(exact)[1] - 1, -126) - 23 if exact else -149
+    least = max(function.floor, LEAST_NORMAL)
+    exponent = MP.frexp(max(abs(exact), least))[1] - 24
     return float(abs(MP.mpf(float(got)) - exact) / MP.ldexp(1, exponent))

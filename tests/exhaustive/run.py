@@ -12,9 +12,9 @@ from typing import NamedTuple
 from functions import F32, SWEPT
 from products import DEPTHS, sweep_products
 from report import Line, print_line, write_table
-from rows import n_batches, sweep_rows
+from softmax_rows import n_batches, sweep_rows
+from support import limit as limit_of
 from sweep import CHUNK, PATTERNS, Result, sweep
-from test_accuracy import LIMITS
 from test_dense import ERROR_LIMIT
 from tqdm import tqdm
 
@@ -97,7 +97,7 @@ def rows_line(name: str, isas: Sequence[str], effort: Effort, bar: tqdm[None]) -
     seen = sweep_rows(name, isas, effort.elements, bar.update)
     errors = {isa: worst.ulp for isa, worst in seen.items()}
     where = {isa: f"in a row of {worst.length}" for isa, worst in seen.items()}
-    limit = LIMITS[name, F32]
+    limit = limit_of(name, F32)
     sums = max(worst.sum for worst in seen.values())
     remark = f"sums to 1 within {sums:.2f} m 2^-24" if name == "softmax" else ""
     return Line(name, f"{limit:g} ULP", errors, where, max(errors.values()) <= limit and sums <= 1, remark)

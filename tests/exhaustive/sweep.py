@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
-from functions import Swept, settled
+from functions import LEAST_NORMAL, Swept, settled
 from support import Array
 
 from fastnn._core.dispatch import Kernels, kernels
@@ -22,7 +22,6 @@ BLOCK = 2**15
 CHUNK = 2**20
 MARGIN = 2.0**-20
 MOST_NEAR = 1000
-LEAST_NORMAL = 2.0**-126
 EXPONENT = np.int64(0x7FF << 52)
 
 
@@ -99,7 +98,7 @@ def part(function: Swept, tables: Sequence[Kernels], first: int, every: int) -> 
                     off, errors = same_as[1:]
                 else:
                     off = np.flatnonzero(out != rounded)
-                    errors = ulp_errors(out[off], expected[off], function.normal)
+                    errors = ulp_errors(out[off], expected[off], function.normal, function.floor)
                     if table.fused and same_as is not None:
                         differing += n_different(out, same_as[0])
                     elif table.fused:
@@ -126,10 +125,10 @@ def n_different(a: Array, b: Array) -> int:
     return int(np.count_nonzero(different & ~(np.isnan(a) & np.isnan(b)))) if different.any() else 0
 
 
-def ulp_errors(got: Array, expected: Array, normal: bool) -> Array:
+def ulp_errors(got: Array, expected: Array, normal: bool, floor: float = 0.0) -> Array:
     """Return how far each result is off, in ULP of the expected value; infinite for NaN on one side only."""
     size = (expected.view(np.int64) & EXPONENT).view(np.float64)
-    errors = np.abs(got - expected) / (np.maximum(size, LEAST_NORMAL) * 2.0**-23)
+    errors = np.abs(got - expected) / (np.maximum(size, max(floor, LEAST_NORMAL)) * 2.0**-23)
     errors = np.where((got == expected) | (np.isnan(expected) & np.isnan(got)), 0, errors)
     errors = np.where(np.isnan(errors), np.inf, errors)
     if normal:

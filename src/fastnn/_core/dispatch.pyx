@@ -7,7 +7,7 @@ cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.stdint cimport uint64_t
 
-from fastnn._core.table cimport IDENTITY, LOG_SOFTMAX, RELU, SIGMOID, SOFTMAX, TANH
+from fastnn._core.table cimport FASTNN_MOST_PARAMETERS
 
 import numpy as np
 
@@ -24,17 +24,6 @@ cdef extern from "fpmode.h" nogil:
     void fp_mode_leave(uint64_t caller)
 
 cnp.import_array()
-
-# The numbers of table.h by name. Those in ROW_WISE need a whole row at once.
-ACTIVATIONS = {
-    "identity": IDENTITY,
-    "relu": RELU,
-    "sigmoid": SIGMOID,
-    "tanh": TANH,
-    "softmax": SOFTMAX,
-    "log_softmax": LOG_SOFTMAX,
-}
-ROW_WISE = ("softmax", "log_softmax")
 
 ON_THIS_CPU = {
     "avx512": bool(cpu_has_avx512()),
@@ -81,42 +70,47 @@ cdef class Kernels:
 
     # The arrays are C-contiguous, of the kernels' dtype, and of one size; activations.py sees to that.
 
-    def activate(self, int activation, cnp.ndarray z, cnp.ndarray out):
+    def activate(self, activation, cnp.ndarray z, cnp.ndarray out):
         """out = activation(z), elementwise."""
+        cdef double parameters[FASTNN_MOST_PARAMETERS]
+        cdef int number = take(activation, parameters)
         cdef Py_ssize_t n = cnp.PyArray_SIZE(z)
         cdef const void *source = cnp.PyArray_DATA(z)
         cdef void *target = cnp.PyArray_DATA(out)
         cdef uint64_t mode
         if n < MIN_NOGIL_ELEMENTS:
             mode = fp_mode_enter()
-            self.table.activate(activation, source, target, n)
+            self.table.activate(number, parameters, source, target, n)
             fp_mode_leave(mode)
         else:
             with nogil:
                 mode = fp_mode_enter()
-                self.table.activate(activation, source, target, n)
+                self.table.activate(number, parameters, source, target, n)
                 fp_mode_leave(mode)
 
-    def differentiate(self, int activation, cnp.ndarray z, cnp.ndarray out):
+    def differentiate(self, activation, cnp.ndarray z, cnp.ndarray out):
         """out = activation'(z), elementwise."""
+        cdef double parameters[FASTNN_MOST_PARAMETERS]
+        cdef int number = take(activation, parameters)
         cdef Py_ssize_t n = cnp.PyArray_SIZE(z)
         cdef const void *source = cnp.PyArray_DATA(z)
         cdef void *target = cnp.PyArray_DATA(out)
         cdef uint64_t mode
         with nogil:
             mode = fp_mode_enter()
-            self.table.differentiate(activation, source, target, n)
+            self.table.differentiate(number, parameters, source, target, n)
             fp_mode_leave(mode)
 
-    def normalize(self, int activation, cnp.ndarray z):
+    def normalize(self, activation, cnp.ndarray z):
         """Softmax or log-softmax over the last axis of z, in place."""
+        cdef int number = activation.number
         cdef Py_ssize_t n = z.shape[z.ndim - 1]
         cdef Py_ssize_t rows = cnp.PyArray_SIZE(z) // n if n else 0
         cdef void *target = cnp.PyArray_DATA(z)
         cdef uint64_t mode
         with nogil:
             mode = fp_mode_enter()
-            self.table.normalize(activation, target, n, rows, n)
+            self.table.normalize(number, target, n, rows, n)
             fp_mode_leave(mode)
 
     def multiply_adds(self, Py_ssize_t steps):

@@ -4,6 +4,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from fastnn._core.activation_names import Chosen
+
 def set_default_threads(n: int) -> None: ...
 def openmp_threads() -> int: ...
 def release_threads() -> None: ...
@@ -14,7 +16,7 @@ class Plan:
     dtype: np.dtype[Any]
     def __init__(
         self,
-        layers: Sequence[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], int]],
+        layers: Sequence[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], Chosen]],
         dtype: DTypeLike,
         isa: str | None = None,
     ) -> None: ...

@@ -15,7 +15,7 @@ from libc.stdint cimport uint64_t, uintptr_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
-from fastnn._core.dispatch cimport Kernels
+from fastnn._core.dispatch cimport Kernels, take
 from fastnn._core.table cimport FASTNN_START_PANELS, IDENTITY, LOG_SOFTMAX, SOFTMAX
 from fastnn._core.table cimport fastnn_dense, fastnn_kernels
 
@@ -134,7 +134,7 @@ cdef class Engine:
     ----------
     layers : sequence of (weight, bias, activation)
         weight (n_outputs, n_inputs) and bias (n_outputs,) as C-contiguous arrays of `dtype`, the activation
-        as its number in table.h; the widths of successive layers agree.
+        as a `Chosen`; the widths of successive layers agree.
     dtype : dtype
         float32 or float64.
     isa : str, optional
@@ -192,7 +192,7 @@ cdef class Engine:
     def __dealloc__(self):
         free(self.jobs)
 
-    cdef int add_layer(self, layer_jobs *jobs, weight, bias, int activation) except -1:
+    cdef int add_layer(self, layer_jobs *jobs, weight, bias, activation) except -1:
         cdef Py_ssize_t panel = self.kernels.panel
         n_outputs, n_inputs = weight.shape
         start = aligned_zeros(-(-n_outputs // panel) * panel, self.dtype)
@@ -204,7 +204,7 @@ cdef class Engine:
         jobs.rows.panels = cnp.PyArray_DATA(panels)
         jobs.rows.start = cnp.PyArray_DATA(start)
         jobs.rows.start_stride = 0
-        jobs.rows.activation = activation
+        jobs.rows.activation = take(activation, jobs.rows.parameters)
         jobs.rows.column_stride = 0
         jobs.rows.weight_stride = panels.shape[1] if few else 0
         jobs.rows.padded = False

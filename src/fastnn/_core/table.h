@@ -8,17 +8,9 @@
 
 #include <stddef.h>
 
-enum { FASTNN_START_PANELS = 4 };
+#include "activation_numbers.h"
 
-/* dispatch.pyx gives them their names. */
-typedef enum {
-    IDENTITY,
-    RELU,
-    SIGMOID,
-    TANH,
-    SOFTMAX,
-    LOG_SOFTMAX
-} fastnn_activation;
+enum { FASTNN_START_PANELS = 4, FASTNN_MOST_PARAMETERS = 2 };
 
 /* out = activation(start + x panels) for `rows` rows of x: the product of (rows, depth) and (depth, width).
  *
@@ -45,6 +37,7 @@ typedef struct {
     ptrdiff_t out_stride;
     int padded; /* whether rows of out have room for whole vectors, whose other lanes are then undefined */
     int activation;
+    double parameters[FASTNN_MOST_PARAMETERS]; /* the activation's */
     ptrdiff_t column_stride;
     ptrdiff_t weight_stride;
     const void *ahead; /* what is read after this layer, that many reals: asked for meanwhile; or NULL */
@@ -58,8 +51,8 @@ typedef struct {
     int fused;
     void (*dense)(const fastnn_dense *job);
     /* out[i] = activation(z[i]), and its derivative, of an elementwise activation */
-    void (*activate)(int activation, const void *z, void *out, ptrdiff_t n);
-    void (*differentiate)(int activation, const void *z, void *out, ptrdiff_t n);
+    void (*activate)(int activation, const double *parameters, const void *z, void *out, ptrdiff_t n);
+    void (*differentiate)(int activation, const double *parameters, const void *z, void *out, ptrdiff_t n);
     /* softmax or log-softmax of each row of z, in place */
     void (*normalize)(int activation, void *z, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t n);
     /* columns[k * width + r] = rows[r * stride + k] for k < n, zero for r from `count` to the next whole panel;

@@ -1,14 +1,14 @@
 cdef extern from "table.h" nogil:
+    # Those that something is done about; the others are numbers.
     ctypedef enum fastnn_activation:
         IDENTITY
         RELU
-        SIGMOID
-        TANH
         SOFTMAX
         LOG_SOFTMAX
 
     enum:
         FASTNN_START_PANELS
+        FASTNN_MOST_PARAMETERS
 
     ctypedef struct fastnn_dense:
         const void *x
@@ -23,6 +23,7 @@ cdef extern from "table.h" nogil:
         Py_ssize_t out_stride
         bint padded
         int activation
+        double parameters[FASTNN_MOST_PARAMETERS]
         Py_ssize_t column_stride
         Py_ssize_t weight_stride
         const void *ahead
@@ -34,8 +35,12 @@ cdef extern from "table.h" nogil:
         int tile_rows
         int fused
         void (*dense)(const fastnn_dense *job) noexcept nogil
-        void (*activate)(int activation, const void *z, void *out, Py_ssize_t n) noexcept nogil
-        void (*differentiate)(int activation, const void *z, void *out, Py_ssize_t n) noexcept nogil
+        void (*activate)(
+            int activation, const double *parameters, const void *z, void *out, Py_ssize_t n
+        ) noexcept nogil
+        void (*differentiate)(
+            int activation, const double *parameters, const void *z, void *out, Py_ssize_t n
+        ) noexcept nogil
         void (*normalize)(
             int activation, void *z, Py_ssize_t stride, Py_ssize_t rows, Py_ssize_t n
         ) noexcept nogil

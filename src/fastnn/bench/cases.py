@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastnn._core.dispatch import ACTIVATIONS
+from fastnn._core.activation_names import parse
 from fastnn._core.engine import Plan
 
 Array = np.ndarray[Any, Any]
@@ -95,7 +95,7 @@ def plan(net: Net, dtype: str, isa: str) -> Plan:
     for (n, m), name in zip(pairwise(net.widths), net.activations, strict=True):
         weight = rng.standard_normal((m, n), np.float32) * np.float32((2 / n) ** 0.5)
         bias = rng.standard_normal(m, np.float32) * np.float32(0.1)
-        layers.append((weight.astype(dtype), bias.astype(dtype), ACTIVATIONS[name]))
+        layers.append((weight.astype(dtype), bias.astype(dtype), parse(name)))
     return Plan(layers, dtype, isa)
 
 

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastnn._core.dispatch import ACTIVATIONS, kernels
+from fastnn._core.activation_names import parse
+from fastnn._core.dispatch import kernels
 from fastnn.bench import cases, timing
 from fastnn.bench.limits import Limits
 
@@ -154,15 +155,18 @@ class Runner:
     def activation(self, name: str, n: int) -> Figures:
         """Measure an activation of an array, beside reading as many bytes as it reads and writes."""
         kernel = kernels(self.dtype, self.isa)
-        number = ACTIVATIONS[name]
+        activation = parse(name)
         z = cases.examples(n // cases.ROW, cases.ROW, self.dtype)
         run: timing.Call
         if name in cases.ROW_WISE:
-            run, empty = partial(kernel.normalize, number, z), partial(kernel.normalize, number, z[:0])
+            run, empty = (
+                partial(kernel.normalize, activation, z),
+                partial(kernel.normalize, activation, z[:0]),
+            )
             nbytes = z.nbytes
         else:
             out = cases.aligned(z)
-            run, empty = (partial(kernel.activate, number, z[:k], out[:k]) for k in (len(z), 0))
+            run, empty = (partial(kernel.activate, activation, z[:k], out[:k]) for k in (len(z), 0))
             nbytes = z.nbytes + out.nbytes
         read = self.limits.read(nbytes)
         timings = self.measure({"call": run, "empty": empty, "read": read.call})

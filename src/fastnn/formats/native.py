@@ -12,7 +12,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from fastnn.activations import NAMES
+from fastnn.activations import check_name
 from fastnn.formats.files import ModelFileError, replacing
 from fastnn.layers import Dense
 
@@ -97,9 +97,10 @@ def read_description(path: str | os.PathLike[str], text: str | None) -> list[str
     names = []
     for i, layer in enumerate(layers):
         name = layer.get("activation") if isinstance(layer, dict) else None
-        if name not in NAMES:
-            raise ModelFileError(f"{path}, layer {i + 1}: activation is {name!r}, expected one of {NAMES}")
-        names.append(name)
+        try:
+            names.append(check_name(name))
+        except (TypeError, ValueError) as error:
+            raise ModelFileError(f"{path}, layer {i + 1}: {error}") from error
     return names
 
 

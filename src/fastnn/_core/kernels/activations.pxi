@@ -1,5 +1,13 @@
-# The elementwise activations and their derivatives: a formula each, and a line each in the three
-# tables below.
+# The elementwise activations and their derivatives: a formula each, of z and of what parameters there are.
+# The rows of _core/activation_table.py say which formulas there are.
+
+
+cdef inline vec identity(vec z) noexcept nogil:
+    return z
+
+
+cdef inline vec identity_derivative(vec z) noexcept nogil:
+    return v_set1(1)
 
 
 cdef inline vec relu(vec z) noexcept nogil:
@@ -76,65 +84,80 @@ cdef inline vec tanh_derivative(vec z) noexcept nogil:
     return v_div(v_mul(v_set1(4), e), v_mul(d, d))
 
 
-cdef inline vec activation_of(int activation, vec z) noexcept nogil:
-    if activation == RELU:
-        return relu(z)
-    elif activation == SIGMOID:
-        return sigmoid(z)
-    elif activation == TANH:
-        return tanh(z)
-    return z
+cdef inline vec leaky_relu(vec z, vec slope) noexcept nogil:
+    return v_select(v_lt(v_set1(0), z), z, v_mul(slope, z))
 
 
-cdef inline vec derivative_of(int activation, vec z) noexcept nogil:
-    if activation == RELU:
-        return relu_derivative(z)
-    elif activation == SIGMOID:
-        return sigmoid_derivative(z)
-    elif activation == TANH:
-        return tanh_derivative(z)
-    return v_set1(1)
+cdef inline vec leaky_relu_derivative(vec z, vec slope) noexcept nogil:
+    return v_select(v_lt(v_set1(0), z), v_set1(1), slope)
 
 
-cdef inline void activate_as(
-    int activation, const real *z, real *out, Py_ssize_t n, Py_ssize_t rows, Py_ssize_t stride
-) noexcept nogil:
-    # activation is a literal where this is called, and not asked for again in the loops.
-    cdef Py_ssize_t i, row
-    cdef vec a
-    for row in range(rows):
-        i = 0
-        while i + LANES <= n:
-            v_store(out + i, activation_of(activation, v_load(z + i)))
-            i += LANES
-        if i < n:
-            a = activation_of(activation, v_load_part(z + i, n - i, v_set1(0)))
-            v_store_part(out + i, a, n - i)
-        z += stride
-        out += stride
+cdef inline vec softsign(vec z) noexcept nogil:
+    # Infinity is bounded, or it would be divided by itself.
+    cdef vec y = v_min(v_set1(REAL_MAX), v_abs(z))
+    return v_copysign(v_div(y, v_add(v_set1(1), y)), z)
+
+
+cdef inline vec softsign_derivative(vec z) noexcept nogil:
+    # Two divisions: a square would overflow where the result is subnormal.
+    cdef vec d = v_add(v_set1(1), v_abs(z))
+    return v_div(v_div(v_set1(1), d), d)
+
+
+cdef inline vec hard_sigmoid(vec z, vec alpha, vec beta) noexcept nogil:
+    # The product is rounded apart, so that -3 / 6 + 1 / 2 is 0: 1 / 6 isn't exact.
+    return clip(v_add(v_mul(alpha, z), beta), v_set1(0), v_set1(1))
+
+
+cdef inline vec hard_sigmoid_derivative(vec z, vec alpha, vec beta) noexcept nogil:
+    return v_mul(alpha, clip_derivative(v_add(v_mul(alpha, z), beta), v_set1(0), v_set1(1)))
+
+
+cdef inline vec hard_swish(vec z) noexcept nogil:
+    cdef vec bounded = v_max(v_set1(-3), z)
+    return v_mul(bounded, v_div(v_min(v_set1(6), v_add(bounded, v_set1(3))), v_set1(6)))
+
+
+cdef inline vec hard_swish_derivative(vec z) noexcept nogil:
+    # (2 z + 3) / 6: the sum is exact where it is small.
+    cdef vec bounded = v_min(v_set1(3), v_max(v_set1(-3), z))
+    cdef vec slope = v_div(v_add(v_add(bounded, bounded), v_set1(3)), v_set1(6))
+    slope = v_select(v_eq(bounded, v_set1(-3)), v_set1(0), slope)
+    return v_select(v_eq(bounded, v_set1(3)), v_set1(1), slope)
+
+
+cdef inline vec clip(vec z, vec low, vec high) noexcept nogil:
+    # NaN stays, and so does -0 where a bound is 0.
+    return v_min(high, v_max(low, z))
+
+
+cdef inline vec clip_derivative(vec z, vec low, vec high) noexcept nogil:
+    return v_select(v_lt(low, z), v_select(v_lt(z, high), v_set1(1), v_set1(0)), v_set1(0))
+
+
+ctypedef void (*rows_kernel)(
+    const double *, const real *, real *, Py_ssize_t, Py_ssize_t, Py_ssize_t
+) noexcept nogil
+
+# A loop for each formula, and ACTIVATE and DIFFERENTIATE, which have them by the activation's number.
+include "activation_loops.pxi"
 
 
 cdef void activate_rows(
-    int activation, const real *z, real *out, Py_ssize_t n, Py_ssize_t rows, Py_ssize_t stride
+    int activation, const double *parameters,
+    const real *z, real *out, Py_ssize_t n, Py_ssize_t rows, Py_ssize_t stride
 ) noexcept nogil:
-    if activation == RELU:
-        activate_as(RELU, z, out, n, rows, stride)
-    elif activation == SIGMOID:
-        activate_as(SIGMOID, z, out, n, rows, stride)
-    elif activation == TANH:
-        activate_as(TANH, z, out, n, rows, stride)
-    elif z != out:
-        activate_as(IDENTITY, z, out, n, rows, stride)
+    if activation != IDENTITY or z != out:
+        ACTIVATE[activation](parameters, z, out, n, rows, stride)
 
 
-cdef void activate(int activation, const real *z, real *out, Py_ssize_t n) noexcept nogil:
-    activate_rows(activation, z, out, n, 1, n)
+cdef void activate(
+    int activation, const double *parameters, const real *z, real *out, Py_ssize_t n
+) noexcept nogil:
+    activate_rows(activation, parameters, z, out, n, 1, n)
 
 
-cdef void differentiate(int activation, const real *z, real *out, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i = 0
-    while i + LANES <= n:
-        v_store(out + i, derivative_of(activation, v_load(z + i)))
-        i += LANES
-    if i < n:
-        v_store_part(out + i, derivative_of(activation, v_load_part(z + i, n - i, v_set1(0))), n - i)
+cdef void differentiate(
+    int activation, const double *parameters, const real *z, real *out, Py_ssize_t n
+) noexcept nogil:
+    DIFFERENTIATE[activation](parameters, z, out, n, 1, n)

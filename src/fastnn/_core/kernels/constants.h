@@ -98,6 +98,7 @@ static const real TANH_TABLE[][16] = {{0}};
 
 /* What the exponentials in a log-softmax are multiplied by: many subnormal ones can have a normal sum. */
 #define SUM_SCALE 64
+#define REAL_MAX (FASTNN_REAL_BITS == 32 ? FLT_MAX : DBL_MAX)
 #define SQRT_2 ((real)1.4142135623730951)
 
 enum {

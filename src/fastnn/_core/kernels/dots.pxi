@@ -94,5 +94,6 @@ cdef void dense_dots(const fastnn_dense *layer, int activation) noexcept nogil:
             all_dots(layer, column, 1, dots_1, one_row_1)
             column += 1
     activate_rows(
-        activation, <real *>layer.out, <real *>layer.out, layer.width, layer.rows, layer.out_stride
+        activation, layer.parameters,
+        <real *>layer.out, <real *>layer.out, layer.width, layer.rows, layer.out_stride,
     )

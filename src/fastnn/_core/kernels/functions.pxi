@@ -9,6 +9,7 @@ cdef extern from "constants.h" nogil:
     real TANH_MAX
     real TANH_SPLIT
     real SQRT_2
+    real REAL_MAX
     int SUM_SCALE
     const real EXP_POLY[]
     const real TANH_POLY[]

@@ -3,7 +3,7 @@
 from cpython.pycapsule cimport PyCapsule_New
 from libc.math cimport INFINITY
 
-from fastnn._core.table cimport IDENTITY, LOG_SOFTMAX, RELU, SIGMOID, SOFTMAX, TANH
+from fastnn._core.table cimport IDENTITY, LOG_SOFTMAX, RELU, SOFTMAX
 from fastnn._core.table cimport fastnn_dense, fastnn_kernels
 
 include "simd.pxi"
@@ -16,7 +16,7 @@ include "dots.pxi"
 include "dense.pxi"
 include "probes.pxi"
 
-ctypedef void (*elementwise_kernel)(int, const void *, void *, Py_ssize_t) noexcept nogil
+ctypedef void (*elementwise_kernel)(int, const double *, const void *, void *, Py_ssize_t) noexcept nogil
 ctypedef void (*normalize_kernel)(int, void *, Py_ssize_t, Py_ssize_t, Py_ssize_t) noexcept nogil
 ctypedef void (*to_columns_kernel)(
     const void *, Py_ssize_t, Py_ssize_t, Py_ssize_t, void *, Py_ssize_t

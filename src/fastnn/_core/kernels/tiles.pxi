@@ -23,6 +23,7 @@ ctypedef struct tile_job:
     bint add                    # to what out holds, instead of start
     Py_ssize_t columns          # of a tile's vecs * LANES, those in out
     int activation
+    const double *parameters
 
 
 cdef inline void tiles(int rows, int vecs, tile_job *job, Py_ssize_t count) noexcept nogil:
@@ -58,7 +59,9 @@ cdef inline void tiles(int rows, int vecs, tile_job *job, Py_ssize_t count) noex
             tile_floor(&sums, rows, vecs, 0)
         tile_store(&sums, rows, vecs, job.out, job.out_stride, job.columns)
         if job.activation != RELU and job.activation != IDENTITY:
-            activate_rows(job.activation, job.out, job.out, job.columns, rows, job.out_stride)
+            activate_rows(
+                job.activation, job.parameters, job.out, job.out, job.columns, rows, job.out_stride
+            )
         job.x += rows * job.x_stride
         job.start += rows * job.start_stride
         job.out += rows * job.out_stride

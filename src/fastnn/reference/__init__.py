@@ -5,157 +5,21 @@ a network is a chain of layers. Vectors are lists of floats and matrices are lis
 is the only import that computes. The rest of fastnn does the same thing faster: its tests take this
 module as the truth, its benchmarks as the starting point.
 
-Two promises hold throughout. No activation raises, whatever the float: infinities and NaN come out
-as they do in PyTorch. And every sum runs from left to right with plain ``+``, a neuron's starting
-from its bias; ``math.fsum``, and from Python 3.12 on ``sum``, would give slightly different bits.
-Lengths that do not fit together are a ValueError, an activation of an unknown name a KeyError.
+The activations are in ``activations.py`` beside this file. Two promises hold throughout. No
+activation raises, whatever the float: infinities and NaN come out as they do in PyTorch. And every
+sum runs from left to right with plain ``+``, a neuron's starting from its bias; ``math.fsum``, and
+from Python 3.12 on ``sum``, would give slightly different bits. Lengths that do not fit together are
+a ValueError, and so is an activation of an unknown name.
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-Vector = Sequence[float]
+from fastnn.reference.activations import *  # noqa: F403
+from fastnn.reference.activations import Vector, activation_named, total
+
 Matrix = Sequence[Vector]
-
-
-def identity(z: float) -> float:
-    """Return `z`: the activation of a layer that has none."""
-    return z
-
-
-def relu(z: float) -> float:
-    """Rectified linear unit, max(0, z). NaN stays NaN, and -0.0 stays -0.0.
-
-    Examples
-    --------
-    >>> relu(-2.5), relu(0.0), relu(3.1)
-    (0.0, 0.0, 3.1)
-    """
-    return 0.0 if z < 0.0 else z
-
-
-def sigmoid(z: float) -> float:
-    """Logistic function, 1 / (1 + exp(-z)).
-
-    Only exp(-abs(z)), which cannot overflow, is ever taken: for negative z the fraction is
-    expanded by exp(z).
-
-    Examples
-    --------
-    >>> [round(sigmoid(z), 3) for z in (-3.0, 0.0, 3.0)]
-    [0.047, 0.5, 0.953]
-    """
-    e = math.exp(-abs(z))
-    return e / (1.0 + e) if z < 0.0 else 1.0 / (1.0 + e)
-
-
-def tanh(z: float) -> float:
-    """Hyperbolic tangent, (exp(z) - exp(-z)) / (exp(z) + exp(-z)).
-
-    Examples
-    --------
-    >>> [round(tanh(z), 3) for z in (-2.0, 0.0, 2.0)]
-    [-0.964, 0.0, 0.964]
-    """
-    return math.tanh(z)
-
-
-def softmax(row: Vector) -> list[float]:
-    """Turn a row of scores into probabilities, exp(z_i) / sum_j exp(z_j).
-
-    The largest score is subtracted first. That changes no ratio, and no exponential overflows.
-    A row that contains NaN or +inf, or nothing but -inf, has no such probabilities: all are NaN.
-
-    Examples
-    --------
-    >>> [round(p, 5) for p in softmax([0.74, 0.59])]
-    [0.53743, 0.46257]
-    >>> softmax([1000.0, 1000.0, -1000.0])
-    [0.5, 0.5, 0.0]
-    """
-    largest = max(row, default=0.0)
-    exponentials = [math.exp(z - largest) for z in row]
-    denominator = total(exponentials)
-    return [e / denominator for e in exponentials]
-
-
-def log_softmax(row: Vector) -> list[float]:
-    """Logarithm of `softmax`, finite even where a probability is too small for a float.
-
-    Examples
-    --------
-    >>> log_softmax([1000.0, 0.0])
-    [0.0, -1000.0]
-    """
-    if not row:
-        return []
-    largest = max(row)
-    log_denominator = math.log(total(math.exp(z - largest) for z in row))
-    return [z - largest - log_denominator for z in row]
-
-
-def total(terms: Iterable[float]) -> float:
-    """Add `terms` from left to right, rounding after each."""
-    result = 0.0
-    for term in terms:
-        result += term
-    return result
-
-
-def relu_derivative(z: float) -> float:
-    """Slope of `relu`: 1 for z > 0, else 0; so 0 at 0, by convention, and for NaN."""
-    return 1.0 if z > 0.0 else 0.0
-
-
-def sigmoid_derivative(z: float) -> float:
-    """Slope of `sigmoid`, s * (1 - s) with s = sigmoid(z).
-
-    Where s is near 1, 1 - s would cancel. With e = exp(-abs(z)) the product is e / (1 + e)**2,
-    which keeps its digits everywhere.
-
-    Examples
-    --------
-    >>> f"{sigmoid_derivative(100.0):.3e}"
-    '3.720e-44'
-    """
-    e = math.exp(-abs(z))
-    return e / (1.0 + e) ** 2
-
-
-def tanh_derivative(z: float) -> float:
-    """Slope of `tanh`, 1 - tanh(z)**2.
-
-    Computed as 4 e / (1 + e)**2 with e = exp(-2 abs(z)), again to keep its digits.
-
-    Examples
-    --------
-    >>> f"{tanh_derivative(-50.0):.3e}"
-    '1.488e-43'
-    """
-    e = math.exp(-2.0 * abs(z))
-    return 4.0 * e / (1.0 + e) ** 2
-
-
-def elementwise(function: Callable[[float], float]) -> Callable[[Vector], list[float]]:
-    """Make a function of one number a function of a row."""
-    return lambda row: [function(z) for z in row]
-
-
-ACTIVATIONS: dict[str, Callable[[Vector], list[float]]] = {
-    "identity": elementwise(identity),
-    "relu": elementwise(relu),
-    "sigmoid": elementwise(sigmoid),
-    "tanh": elementwise(tanh),
-    "softmax": softmax,
-    "log_softmax": log_softmax,
-}
-
-DERIVATIVES: dict[str, Callable[[float], float]] = {
-    "relu": relu_derivative,
-    "sigmoid": sigmoid_derivative,
-    "tanh": tanh_derivative,
-}
 
 
 def weighted_sum(weights: Vector, bias: float, x: Vector) -> float:
@@ -176,7 +40,7 @@ def perceptron(weights: Vector, bias: float, x: Vector, activation: str = "ident
     >>> round(perceptron([0.4, -0.1, 0.8], 0.2, [0.5, 1.2, -0.3]), 12)
     0.04
     """
-    return ACTIVATIONS[activation]([weighted_sum(weights, bias, x)])[0]
+    return activation_named(activation)([weighted_sum(weights, bias, x)])[0]
 
 
 def dense(weight: Matrix, bias: Vector, x: Vector, activation: str = "identity") -> list[float]:
@@ -189,7 +53,7 @@ def dense(weight: Matrix, bias: Vector, x: Vector, activation: str = "identity")
     bias : sequence of m floats
     x : sequence of n floats
     activation : str
-        A name in `ACTIVATIONS`.
+        A name, parameters in brackets behind it.
 
     Returns
     -------
@@ -206,7 +70,7 @@ def dense(weight: Matrix, bias: Vector, x: Vector, activation: str = "identity")
     if len(bias) != len(weight):
         raise ValueError(f"bias has {len(bias)} entries, but weight has {len(weight)} rows")
     z = [weighted_sum(weights, b, x) for weights, b in zip(weight, bias, strict=True)]
-    return ACTIVATIONS[activation](z)
+    return activation_named(activation)(z)
 
 
 def dense_batch(
@@ -266,7 +130,7 @@ def trace(layers: Iterable[Layer], x: Vector) -> list[tuple[list[float], list[fl
     a = list(x)
     for layer in layers:
         z = dense(layer.weight, layer.bias, a)
-        a = ACTIVATIONS[layer.activation](z)
+        a = activation_named(layer.activation)(z)
         steps.append((z, a))
     return steps
 

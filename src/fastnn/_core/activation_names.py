@@ -1,0 +1,69 @@
+"""Activations by name, "relu" or "leaky_relu(0.2)": the one place where names are read and written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite
+from numbers import Real
+from typing import NamedTuple
+
+from fastnn._core.activation_table import ACTIVATIONS, Activation
+
+NAMES = tuple(row.name for row in ACTIVATIONS)
+
+
+class Chosen(NamedTuple):
+    """An activation as the kernels take it: its place in the table, and its parameters."""
+
+    number: int
+    parameters: tuple[float, ...] = ()
+
+    @property
+    def row(self) -> Activation:
+        """What the table says of it."""
+        return ACTIVATIONS[self.number]
+
+    def __str__(self) -> str:
+        """Return its name, with the parameters unless all are the defaults."""
+        if self.parameters == defaults(self.row):
+            return self.row.name
+        return f"{self.row.name}({', '.join(repr(p).removesuffix('.0') for p in self.parameters)})"
+
+
+def defaults(row: Activation) -> tuple[float, ...]:
+    """Return the values of parameters that aren't given."""
+    return tuple(value for _, value in row.parameters)
+
+
+def parse(name: object) -> Chosen:
+    """Return the activation of that name, or raise; parameters left out have their defaults."""
+    if not isinstance(name, str):
+        raise TypeError(f"activation is a {type(name).__name__}, expected one of {', '.join(NAMES)}")
+    stem, bracket, rest = name.partition("(")
+    if stem not in NAMES:
+        raise ValueError(f"activation is {name!r}, expected one of {', '.join(NAMES)}")
+    number = NAMES.index(stem)
+    row = ACTIVATIONS[number]
+    try:
+        given = tuple(float(text) for text in rest.removesuffix(")").split(",")) if bracket else ()
+        sound = len(given) <= len(row.parameters) and all(isfinite(value) for value in given)
+    except ValueError:
+        sound = False
+    if not sound or (bracket and not rest.endswith(")")):
+        signature = f"({', '.join(label for label, _ in row.parameters)})" if row.parameters else ""
+        numbers = ", with finite numbers" if signature else ""
+        raise ValueError(f"activation is {name!r}, expected {stem}{signature}{numbers}")
+    return Chosen(number, given + defaults(row)[len(given) :])
+
+
+def choose(name: str, parameters: Sequence[object]) -> Chosen:
+    """Return an activation with all its parameters, or raise if one isn't a finite number."""
+    number = NAMES.index(name)
+    values = []
+    for (label, _), value in zip(ACTIVATIONS[number].parameters, parameters, strict=True):
+        if not isinstance(value, Real):
+            raise TypeError(f"{label} is a {type(value).__name__}, expected a finite number")
+        if not isfinite(value):
+            raise ValueError(f"{label} is {value}, expected a finite number")
+        values.append(float(value))
+    return Chosen(number, tuple(values))

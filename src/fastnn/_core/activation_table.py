@@ -1,0 +1,153 @@
+"""The activations: one row for each. Kernels, functions, names, docs and tests are all made from these rows.
+
+setup.py loads this file before fastnn is there, so it imports nothing of it. A row's formulas are the two
+functions of kernels/activations.pxi with its name, ``<name>`` and ``<name>_derivative``. CONTRIBUTING.md has
+the recipe for a new one.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Limits(NamedTuple):
+    """How far results may be off over all inputs, in ULP; below `floor` in size, in the ULP of `floor`.
+
+    A floor, a power of two, is for what crosses 0 as a sum of parts that are rounded.
+    """
+
+    float32: float
+    float64: float
+    floor: float = 0.0
+
+
+class Example(NamedTuple):
+    """Some z, and the activation and its derivative there, rounded to three decimals."""
+
+    z: tuple[float, ...]
+    values: tuple[float, ...]
+    slopes: tuple[float, ...]
+
+
+class Activation(NamedTuple):
+    """One activation.
+
+    Attributes
+    ----------
+    name : str
+        What it is called everywhere; where it has parameters, they may follow in brackets.
+    title, formula, derivative : str
+        What it is called in a sentence, and how it and its derivative are written; those of whole rows have
+        no derivative.
+    limits, derivative_limits : Limits
+        The largest errors.
+    example : Example, optional
+        For the docstrings of its public functions; `identity` has none, those of whole rows are written out.
+    parameters : tuple of (str, float)
+        At most two, each with its default.
+    row_wise : bool
+        Whether it needs a whole row at once; then its kernels are in kernels/normalize.pxi.
+    remarks, derivative_remarks : str
+        What else is worth knowing of the results.
+    """
+
+    name: str
+    title: str = ""
+    formula: str = ""
+    derivative: str = ""
+    limits: Limits = Limits(0, 0)
+    derivative_limits: Limits = Limits(0, 0)
+    example: Example | None = None
+    parameters: tuple[tuple[str, float], ...] = ()
+    row_wise: bool = False
+    remarks: str = ""
+    derivative_remarks: str = ""
+
+
+ACTIVATIONS = (
+    Activation("identity", formula="z", derivative="1"),
+    Activation(
+        "relu",
+        title="the rectified linear unit",
+        formula="max(0, z)",
+        derivative="1 where z > 0, else 0",
+        example=Example(z=(-2.5, 0.0, 3.1), values=(0.0, 0.0, 3.1), slopes=(0.0, 0.0, 1.0)),
+        remarks="NaN gives NaN, -0 gives -0.",
+        derivative_remarks="0 at 0, by convention, and for NaN.",
+    ),
+    Activation(
+        "sigmoid",
+        title="the logistic function",
+        formula="1 / (1 + e^-z)",
+        derivative="s (1 - s) with s = sigmoid(z)",
+        limits=Limits(1.5, 2.0),
+        derivative_limits=Limits(8.0, 8.0),
+        example=Example(z=(-3.0, 0.0, 3.0), values=(0.047, 0.5, 0.953), slopes=(0.045, 0.25, 0.045)),
+        remarks="In [0, 1], subnormal results included.",
+        derivative_remarks="Computed as e / (1 + e)^2, e = e^-|z|, so it keeps its digits where s is near 1.",
+    ),
+    Activation(
+        "tanh",
+        title="the hyperbolic tangent",
+        formula="(e^z - e^-z) / (e^z + e^-z)",
+        derivative="1 - tanh(z)^2",
+        limits=Limits(1.0, 1.0),
+        derivative_limits=Limits(8.0, 8.0),
+        example=Example(z=(-2.0, 0.0, 2.0), values=(-0.964, 0.0, 0.964), slopes=(0.071, 1.0, 0.071)),
+        remarks="In [-1, 1], and odd to the last bit.",
+        derivative_remarks="Computed as 4 e / (1 + e)^2, e = e^-2|z|, so it keeps its digits far from 0.",
+    ),
+    Activation("softmax", row_wise=True, formula="e^z_i / sum_j e^z_j", limits=Limits(4.0, 4.0)),
+    Activation("log_softmax", row_wise=True, formula="log(softmax(z))", limits=Limits(2.0, 3.0)),
+    Activation(
+        "leaky_relu",
+        title="the leaky rectified linear unit",
+        formula="z where z > 0, else slope z",
+        derivative="1 where z > 0, else slope",
+        parameters=(("slope", 0.01),),
+        limits=Limits(0.5, 0.5),
+        example=Example(z=(-2.0, 0.0, 2.0), values=(-0.02, 0.0, 2.0), slopes=(0.01, 0.01, 1.0)),
+        derivative_remarks="The slope at 0, by convention, and for NaN.",
+    ),
+    Activation(
+        "softsign",
+        title="softsign",
+        formula="z / (1 + |z|)",
+        derivative="1 / (1 + |z|)^2",
+        limits=Limits(1.5, 1.5),
+        derivative_limits=Limits(3.0, 3.0),
+        example=Example(z=(-3.0, 0.0, 1.0), values=(-0.75, 0.0, 0.5), slopes=(0.062, 1.0, 0.25)),
+        remarks="In [-1, 1], and odd to the last bit.",
+    ),
+    Activation(
+        "hard_sigmoid",
+        title="a logistic function of straight lines",
+        formula="min(max(alpha z + beta, 0), 1)",
+        derivative="alpha where 0 < alpha z + beta < 1, else 0",
+        parameters=(("alpha", 1 / 6), ("beta", 0.5)),
+        limits=Limits(1.5, 1.5, floor=0.5),
+        example=Example(z=(-4.0, 0.0, 1.5), values=(0.0, 0.5, 0.75), slopes=(0.0, 0.167, 0.167)),
+        derivative_remarks="0 where alpha z + beta rounds to 0 or 1, and for NaN.",
+    ),
+    Activation(
+        "hard_swish",
+        title="the hard swish",
+        formula="z min(max(z / 6 + 1/2, 0), 1)",
+        derivative="0 where z <= -3, 1 where z >= 3, else z / 3 + 1/2",
+        limits=Limits(2.0, 2.0),
+        derivative_limits=Limits(1.0, 1.0),
+        example=Example(z=(-4.0, -1.0, 4.0), values=(-0.0, -0.333, 4.0), slopes=(0.0, 0.167, 1.0)),
+        remarks="-0 where z <= -3.",
+        derivative_remarks="At the kinks, -3 and 3, 0 and 1 by convention.",
+    ),
+    Activation(
+        "clip",
+        title="z within bounds",
+        formula="min(max(z, low), high)",
+        derivative="1 where low < z < high, else 0",
+        parameters=(("low", 0.0), ("high", 6.0)),
+        example=Example(z=(-2.0, 3.0, 8.0), values=(0.0, 3.0, 6.0), slopes=(0.0, 1.0, 0.0)),
+        remarks="The defaults are ReLU6. NaN gives NaN; high wins where low > high.",
+        derivative_remarks="0 at both bounds, by convention, and for NaN.",
+    ),
+)

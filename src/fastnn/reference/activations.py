@@ -1,0 +1,250 @@
+"""The activations and their slopes, each in as few lines as a textbook would take."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+
+from fastnn._core.activation_names import Chosen, parse
+
+Vector = Sequence[float]
+
+
+def identity(z: float) -> float:
+    """Return `z`: the activation of a layer that has none."""
+    return z
+
+
+def relu(z: float) -> float:
+    """Rectified linear unit, max(0, z). NaN stays NaN, and -0.0 stays -0.0.
+
+    Examples
+    --------
+    >>> relu(-2.5), relu(0.0), relu(3.1)
+    (0.0, 0.0, 3.1)
+    """
+    return 0.0 if z < 0.0 else z
+
+
+def sigmoid(z: float) -> float:
+    """Logistic function, 1 / (1 + exp(-z)).
+
+    Only exp(-abs(z)), which cannot overflow, is ever taken: for negative z the fraction is
+    expanded by exp(z).
+
+    Examples
+    --------
+    >>> [round(sigmoid(z), 3) for z in (-3.0, 0.0, 3.0)]
+    [0.047, 0.5, 0.953]
+    """
+    e = math.exp(-abs(z))
+    return e / (1.0 + e) if z < 0.0 else 1.0 / (1.0 + e)
+
+
+def tanh(z: float) -> float:
+    """Hyperbolic tangent, (exp(z) - exp(-z)) / (exp(z) + exp(-z)).
+
+    Examples
+    --------
+    >>> [round(tanh(z), 3) for z in (-2.0, 0.0, 2.0)]
+    [-0.964, 0.0, 0.964]
+    """
+    return math.tanh(z)
+
+
+def leaky_relu(z: float, slope: float = 0.01) -> float:
+    """Leaky rectified linear unit: z for z > 0, else slope * z.
+
+    Examples
+    --------
+    >>> leaky_relu(-2.0), leaky_relu(-2.0, 0.5), leaky_relu(2.0)
+    (-0.02, -1.0, 2.0)
+    """
+    return z if z > 0.0 else slope * z
+
+
+def softsign(z: float) -> float:
+    """Softsign, z / (1 + abs(z)); 1 and -1 where z is infinite.
+
+    Examples
+    --------
+    >>> softsign(-3.0), softsign(0.0), softsign(1.0)
+    (-0.75, 0.0, 0.5)
+    """
+    return math.copysign(1.0, z) if math.isinf(z) else z / (1.0 + abs(z))
+
+
+def hard_sigmoid(z: float, alpha: float = 1 / 6, beta: float = 0.5) -> float:
+    """Logistic function of straight lines, alpha * z + beta between 0 and 1.
+
+    Examples
+    --------
+    >>> hard_sigmoid(-4.0), hard_sigmoid(1.5), hard_sigmoid(4.0)
+    (0.0, 0.75, 1.0)
+    """
+    return clip(alpha * z + beta, 0.0, 1.0)
+
+
+def hard_swish(z: float) -> float:
+    """Hard swish, z * (z + 3) / 6 between -3 and 3; below it is -0.0, above z.
+
+    Examples
+    --------
+    >>> hard_swish(-4.0), round(hard_swish(-1.0), 3), hard_swish(4.0)
+    (-0.0, -0.333, 4.0)
+    """
+    bounded = -3.0 if z < -3.0 else z
+    return bounded * (clip(bounded + 3.0, 0.0, 6.0) / 6.0)
+
+
+def clip(z: float, low: float = 0.0, high: float = 6.0) -> float:
+    """Bound z from both sides. NaN stays NaN, and -0.0 stays -0.0 where a bound is 0.
+
+    Examples
+    --------
+    >>> clip(-2.0), clip(3.0), clip(8.0), clip(-2.0, -1.0, 1.0)
+    (0.0, 3.0, 6.0, -1.0)
+    """
+    above = low if low > z else z
+    return high if high < above else above
+
+
+def softmax(row: Vector) -> list[float]:
+    """Turn a row of scores into probabilities, exp(z_i) / sum_j exp(z_j).
+
+    The largest score is subtracted first. That changes no ratio, and no exponential overflows.
+    A row that contains NaN or +inf, or nothing but -inf, has no such probabilities: all are NaN.
+
+    Examples
+    --------
+    >>> [round(p, 5) for p in softmax([0.74, 0.59])]
+    [0.53743, 0.46257]
+    >>> softmax([1000.0, 1000.0, -1000.0])
+    [0.5, 0.5, 0.0]
+    """
+    largest = max(row, default=0.0)
+    exponentials = [math.exp(z - largest) for z in row]
+    denominator = total(exponentials)
+    return [e / denominator for e in exponentials]
+
+
+def log_softmax(row: Vector) -> list[float]:
+    """Logarithm of `softmax`, finite even where a probability is too small for a float.
+
+    Examples
+    --------
+    >>> log_softmax([1000.0, 0.0])
+    [0.0, -1000.0]
+    """
+    if not row:
+        return []
+    largest = max(row)
+    log_denominator = math.log(total(math.exp(z - largest) for z in row))
+    return [z - largest - log_denominator for z in row]
+
+
+def total(terms: Iterable[float]) -> float:
+    """Add `terms` from left to right, rounding after each."""
+    result = 0.0
+    for term in terms:
+        result += term
+    return result
+
+
+def identity_derivative(z: float) -> float:
+    """Slope of `identity`, 1."""
+    return 1.0
+
+
+def relu_derivative(z: float) -> float:
+    """Slope of `relu`: 1 for z > 0, else 0; so 0 at 0, by convention, and for NaN."""
+    return 1.0 if z > 0.0 else 0.0
+
+
+def sigmoid_derivative(z: float) -> float:
+    """Slope of `sigmoid`, s * (1 - s) with s = sigmoid(z).
+
+    Where s is near 1, 1 - s would cancel. With e = exp(-abs(z)) the product is e / (1 + e)**2,
+    which keeps its digits everywhere.
+
+    Examples
+    --------
+    >>> f"{sigmoid_derivative(100.0):.3e}"
+    '3.720e-44'
+    """
+    e = math.exp(-abs(z))
+    return e / (1.0 + e) ** 2
+
+
+def tanh_derivative(z: float) -> float:
+    """Slope of `tanh`, 1 - tanh(z)**2.
+
+    Computed as 4 e / (1 + e)**2 with e = exp(-2 abs(z)), again to keep its digits.
+
+    Examples
+    --------
+    >>> f"{tanh_derivative(-50.0):.3e}"
+    '1.488e-43'
+    """
+    e = math.exp(-2.0 * abs(z))
+    return 4.0 * e / (1.0 + e) ** 2
+
+
+def leaky_relu_derivative(z: float, slope: float = 0.01) -> float:
+    """Slope of `leaky_relu`: 1 for z > 0, else `slope`, by convention also at 0, and for NaN."""
+    return 1.0 if z > 0.0 else slope
+
+
+def softsign_derivative(z: float) -> float:
+    """Slope of `softsign`, 1 / (1 + abs(z))**2."""
+    return 1.0 / (1.0 + abs(z)) / (1.0 + abs(z))
+
+
+def hard_sigmoid_derivative(z: float, alpha: float = 1 / 6, beta: float = 0.5) -> float:
+    """Slope of `hard_sigmoid`: alpha between the kinks, 0 at them, beyond, and for NaN."""
+    return alpha * clip_derivative(alpha * z + beta, 0.0, 1.0)
+
+
+def hard_swish_derivative(z: float) -> float:
+    """Slope of `hard_swish`: z / 3 + 1/2 between -3 and 3; 0 from there down, 1 from there up."""
+    if z <= -3.0:
+        return 0.0
+    return 1.0 if z >= 3.0 else (2.0 * z + 3.0) / 6.0
+
+
+def clip_derivative(z: float, low: float = 0.0, high: float = 6.0) -> float:
+    """Slope of `clip`: 1 between the bounds, 0 at them, beyond, and for NaN."""
+    return 1.0 if low < z < high else 0.0
+
+
+def activation_named(name: str) -> Callable[[Vector], list[float]]:
+    """Return the activation of that name as a function of a row, with its parameters put in.
+
+    Examples
+    --------
+    >>> activation_named("leaky_relu(0.5)")([-2.0, 3.0])
+    [-1.0, 3.0]
+    """
+    chosen = parse(name)
+    if chosen.row.row_wise:
+        row_wise: Callable[[Vector], list[float]] = globals()[chosen.row.name]
+        return row_wise
+    function = with_parameters(chosen.row.name, chosen)
+    return lambda row: [function(z) for z in row]
+
+
+def derivative_named(name: str) -> Callable[[float], float]:
+    """Return the slope of an elementwise activation, with its parameters put in.
+
+    Examples
+    --------
+    >>> derivative_named("leaky_relu(0.5)")(-2.0)
+    0.5
+    """
+    chosen = parse(name)
+    return with_parameters(f"{chosen.row.name}_derivative", chosen)
+
+
+def with_parameters(function: str, chosen: Chosen) -> Callable[[float], float]:
+    """Return the function of that name in this module as one of z alone."""
+    labels = (label for label, _ in chosen.row.parameters)
+    return partial(globals()[function], **dict(zip(labels, chosen.parameters, strict=True)))
