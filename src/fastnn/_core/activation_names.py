@@ -35,35 +35,43 @@ def defaults(row: Activation) -> tuple[float, ...]:
     return tuple(value for _, value in row.parameters)
 
 
+# Of each name, with the defaults.
+PLAIN = {row.name: Chosen(number, defaults(row)) for number, row in enumerate(ACTIVATIONS)}
+
+
 def parse(name: object) -> Chosen:
     """Return the activation of that name, or raise; parameters left out have their defaults."""
     if not isinstance(name, str):
         raise TypeError(f"activation is a {type(name).__name__}, expected one of {', '.join(NAMES)}")
-    stem, bracket, rest = name.partition("(")
-    if stem not in NAMES:
+    if name in PLAIN:
+        return PLAIN[name]
+    stem, _, rest = name.partition("(")
+    if stem not in PLAIN:
         raise ValueError(f"activation is {name!r}, expected one of {', '.join(NAMES)}")
-    number = NAMES.index(stem)
+    number, plain = PLAIN[stem]
     row = ACTIVATIONS[number]
     try:
-        given = tuple(float(text) for text in rest.removesuffix(")").split(",")) if bracket else ()
-        sound = len(given) <= len(row.parameters) and all(isfinite(value) for value in given)
+        given = tuple(float(text) for text in rest.removesuffix(")").split(","))
+        sound = rest.endswith(")") and len(given) <= len(plain) and all(isfinite(value) for value in given)
     except ValueError:
         sound = False
-    if not sound or (bracket and not rest.endswith(")")):
+    if not sound:
         signature = f"({', '.join(label for label, _ in row.parameters)})" if row.parameters else ""
         numbers = ", with finite numbers" if signature else ""
         raise ValueError(f"activation is {name!r}, expected {stem}{signature}{numbers}")
-    return Chosen(number, given + defaults(row)[len(given) :])
+    return Chosen(number, given + plain[len(given) :])
 
 
 def choose(name: str, parameters: Sequence[object]) -> Chosen:
-    """Return an activation with all its parameters, or raise if one isn't a finite number."""
-    number = NAMES.index(name)
+    """Return an activation with these parameters, all of them, or raise if one isn't a finite number."""
+    plain = PLAIN[name]
+    if not parameters:
+        return plain
     values = []
-    for (label, _), value in zip(ACTIVATIONS[number].parameters, parameters, strict=True):
+    for (label, _), value in zip(plain.row.parameters, parameters, strict=True):
         if not isinstance(value, Real):
             raise TypeError(f"{label} is a {type(value).__name__}, expected a finite number")
         if not isfinite(value):
             raise ValueError(f"{label} is {value}, expected a finite number")
         values.append(float(value))
-    return Chosen(number, tuple(values))
+    return Chosen(plain.number, tuple(values))

@@ -10,7 +10,9 @@ cdef class Kernels:
 
 cdef inline int take(activation, double *parameters) except -1:
     # The number of a `Chosen`, and its parameters, zeros behind them.
-    cdef int i
+    number, given = activation
+    cdef Py_ssize_t n = len(given)
+    cdef Py_ssize_t i
     for i in range(FASTNN_MOST_PARAMETERS):
-        parameters[i] = activation.parameters[i] if i < len(activation.parameters) else 0
-    return activation.number
+        parameters[i] = given[i] if i < n else 0
+    return number
