@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 PICKLE_PROTOCOLS = range(2, 6)
+MAX_SHOWN = 80
 
 
 class ModelFileError(ValueError):
@@ -29,6 +31,33 @@ def kind_of(path: str | os.PathLike[str]) -> str:
     if start[8:] == b"{" and int.from_bytes(start[:8], "little") < size:
         return "safetensors"
     return Path(os.fsdecode(path)).suffix.lower().removeprefix(".")
+
+
+def parse_json(data: bytes | str, what: str) -> Any:
+    """Return what JSON from a file says: no name may stand twice in an object, no number be NaN or infinite."""
+
+    def no_name_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        members: dict[str, Any] = {}
+        for name, value in pairs:
+            if name in members:
+                raise ValueError(f"{shown(name)} stands twice in an object")
+            members[name] = value
+        return members
+
+    def no_constant(name: str) -> Any:
+        raise ValueError(f"{name} is no number")
+
+    try:
+        text = data if isinstance(data, str) else data.decode("utf-8")
+        return json.loads(text, object_pairs_hook=no_name_twice, parse_constant=no_constant)
+    except (ValueError, RecursionError) as error:
+        raise ModelFileError(f"{what} is no JSON: {error}") from error
+
+
+def shown(value: object) -> str:
+    """Return what stands in a file, as an error message shows it: in one line, and not at length."""
+    text = repr(value)
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 3]}..."
 
 
 @contextlib.contextmanager

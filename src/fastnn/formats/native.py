@@ -10,10 +10,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from typing import Any
 
-from fastnn.activations import check_name
-from fastnn.formats.files import ModelFileError, replacing
+from fastnn.formats.files import ModelFileError, parse_json, replacing, shown
+from fastnn.formats.tensors import read as read_tensors
 from fastnn.layers import Dense
 
 SCHEMA = 1
@@ -37,31 +36,8 @@ def write(path: str | os.PathLike[str], layers: Sequence[Dense]) -> None:
 
 def read(path: str | os.PathLike[str]) -> list[Dense]:
     """Read layers from a file."""
-    import safetensors
-
     path = os.fsdecode(path)
-    with open(path, "rb") as file:  # a missing file or a folder is an OSError that names it
-        size = os.fstat(file.fileno()).st_size
-    try:
-        with safetensors.safe_open(path, framework="numpy") as opened:
-            metadata = opened.metadata() or {}
-            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-    except (
-        safetensors.SafetensorError,
-        ValueError,
-        TypeError,
-        KeyError,
-        AttributeError,
-        MemoryError,
-    ) as error:
-        raise ModelFileError(f"{path} is no sound safetensors file: {error}") from error
-    for name, tensor in tensors.items():
-        # Without elements, any length fits in a file.
-        if tensor.dtype.kind != "f" or max(tensor.shape, default=0) > size:
-            raise ModelFileError(
-                f"{path}: {name} has dtype {tensor.dtype} and shape {tensor.shape}, "
-                f"expected floating-point numbers, no more than fit in {size} bytes"
-            )
+    metadata, tensors = read_tensors(path)
     activations = read_description(path, metadata.get("fastnn"))
     layers = []
     for i, activation in enumerate(activations):
@@ -73,34 +49,30 @@ def read(path: str | os.PathLike[str]) -> list[Dense]:
         except (TypeError, ValueError) as error:
             raise ModelFileError(f"{path}, layer {i + 1}: {error}") from error
     if tensors:
-        raise ModelFileError(f"{path} has tensors that belong to no layer: {', '.join(sorted(tensors))}")
+        raise ModelFileError(f"{path} has tensors that belong to no layer: {', '.join(sorted(tensors)):.80}")
     return layers
 
 
-def read_description(path: str | os.PathLike[str], text: str | None) -> list[str]:
+def read_description(path: str, text: str | None) -> list[str]:
     """Return the layers' activations from the JSON in the metadata."""
     if text is None:
         raise ModelFileError(
             f"{path} wasn't written by fastnn: its metadata has no 'fastnn'. "
             "What a state dict leaves open, the activations, fastnn.from_torch takes"
         )
-    try:
-        description: Any = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ModelFileError(f"{path}: 'fastnn' in the metadata is no JSON: {error}") from error
+    description = parse_json(text, f"{path}: 'fastnn' in the metadata")
     found = description.get("schema") if isinstance(description, dict) else description
     if not isinstance(description, dict) or type(found) is not int or found != SCHEMA:
-        raise ModelFileError(f"{path} has schema {found!r}, but this fastnn reads schema {SCHEMA}")
+        raise ModelFileError(f"{path} has schema {shown(found)}, but this fastnn reads schema {SCHEMA}")
     layers = description.get("layers")
     if not isinstance(layers, list) or not layers:
         raise ModelFileError(f"{path} describes no layers")
     names = []
     for i, layer in enumerate(layers):
         name = layer.get("activation") if isinstance(layer, dict) else None
-        try:
-            names.append(check_name(name))
-        except (TypeError, ValueError) as error:
-            raise ModelFileError(f"{path}, layer {i + 1}: {error}") from error
+        if not isinstance(name, str):
+            raise ModelFileError(f"{path}, layer {i + 1}: activation is {shown(name)}, expected a name")
+        names.append(name)
     return names
 
 
