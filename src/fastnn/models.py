@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from fastnn.formats import native
+from fastnn.formats import native, sklearn, torch
 from fastnn.formats.files import ModelFileError, kind_of
 from fastnn.layers import Dense
 from fastnn.network import Network
@@ -35,6 +36,116 @@ def load(path: str | os.PathLike[str]) -> Network:
     See `Network.save`.
     """
     return _network(path, native.read(path))
+
+
+def from_torch(model: Any, activations: str | Sequence[str] | None = None) -> Network:
+    """Return the network of a PyTorch module or state dict.
+
+    Parameters
+    ----------
+    model : torch.nn.Module, mapping of str to tensor or ndarray, str or path-like
+        A module whose children do all its work, one after the other: Linear, BatchNorm1d (folded into its
+        neighbour, as it is at inference), the activations that fastnn has, and Dropout, Flatten and Identity,
+        which do nothing here; in ``Sequential``s or not. Or a state dict, or a safetensors file of one, for
+        which PyTorch needn't be installed: weights and biases of linear layers, put in the natural order of
+        their names (layer 2 before layer 10). Nothing is read from a pickle, as ``torch.save`` writes.
+    activations : str or sequence of str, optional
+        What a state dict leaves open: the layers' activations, of which the last may be left out, for
+        identity. One name is that of all layers but the last. With a module, its state dict is taken.
+
+    Returns
+    -------
+    Network
+        float64 if any parameter is, else float32.
+
+    Raises
+    ------
+    OSError
+        If the file can't be read.
+    ModelFileError
+        If it is a pickle or damaged, or has tensors that don't belong to linear layers.
+    TypeError
+        If the model is none of these.
+    ValueError
+        If the module has a part that fastnn can't do, or on trial does something else than its children; or
+        activations is missing, or doesn't fit.
+
+    Notes
+    -----
+    A module is tried on eight rows of random numbers, in float64, and its outputs are compared with the
+    network's.
+
+    Examples
+    --------
+    >>> import fastnn, numpy as np
+    >>> state = {"fc1.weight": np.ones((3, 2)), "fc1.bias": np.zeros(3), "fc2.weight": np.ones((1, 3))}
+    >>> fastnn.from_torch(state, activations="relu")
+    <Network 2-3-1, relu, identity, float64>
+
+    >>> import torch  # doctest: +SKIP
+    >>> fastnn.from_torch(torch.nn.Sequential(torch.nn.Linear(4, 2), torch.nn.Tanh()))  # doctest: +SKIP
+    <Network 4-2, tanh, float32>
+    """
+    if torch.is_module(model):
+        if activations is None:
+            return Network(torch.read_module(model))
+        model = model.state_dict()
+    is_path = isinstance(model, str | os.PathLike)
+    if not is_path and not isinstance(model, Mapping):
+        raise TypeError(
+            f"model is a {type(model).__name__}, expected a torch.nn.Module, a state dict, or the path of one"
+        )
+    if is_path:
+        return Network(torch.read_file(model, activations))
+    return Network(torch.read_state_dict(model, activations))
+
+
+def from_sklearn(estimator: Any) -> Network:
+    """Return the network of a scikit-learn MLP, the scaling of its inputs included.
+
+    Parameters
+    ----------
+    estimator : MLPClassifier, MLPRegressor, Pipeline or TransformedTargetRegressor
+        Fitted. A pipeline may have StandardScaler, MinMaxScaler and MaxAbsScaler before the MLP: they become
+        part of the first layer. The scaling of a TransformedTargetRegressor becomes part of the last one.
+
+    Returns
+    -------
+    Network
+        In the dtype that the MLP was fitted in. A classifier's network gives what ``predict_proba`` does, a
+        column for each class in the order of ``estimator.classes_``; two classes are two columns as well. A
+        regressor's gives what ``predict`` does, as a column where that gives a vector.
+
+    Raises
+    ------
+    TypeError
+        If it is no such estimator.
+    ValueError
+        If it isn't fitted, or has a step or activation that fastnn hasn't.
+
+    Notes
+    -----
+    The scaling is folded in float64, and rounded once. In float32, features whose mean is far larger than
+    their deviation lose digits by that: the mean is no longer subtracted before the weights multiply. Fit
+    such an MLP in float64.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris  # doctest: +SKIP
+    >>> from sklearn.neural_network import MLPClassifier  # doctest: +SKIP
+    >>> from sklearn.pipeline import make_pipeline  # doctest: +SKIP
+    >>> from sklearn.preprocessing import StandardScaler  # doctest: +SKIP
+    >>> import fastnn
+    >>> x, y = load_iris(return_X_y=True)  # doctest: +SKIP
+    >>> mlp = MLPClassifier([8], max_iter=2000, random_state=0)  # doctest: +SKIP
+    >>> estimator = make_pipeline(StandardScaler(), mlp).fit(x, y)  # doctest: +SKIP
+    >>> net = fastnn.from_sklearn(estimator)  # doctest: +SKIP
+    >>> net  # doctest: +SKIP
+    <Network 4-8-3, relu, softmax, float64>
+    >>> estimator.classes_[net(x[:5]).argmax(axis=1)]  # doctest: +SKIP
+    array([0, 0, 0, 0, 0])
+    """
+    return Network(sklearn.read(estimator))
 
 
 def open_model(path: str | os.PathLike[str]) -> Network:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from fastnn import activations
 from fastnn._core.engine import Plan
-from fastnn.formats import native
+from fastnn.formats import native, torch
 from fastnn.layers import Dense, check_dtype
 
 Array = np.ndarray[Any, Any]
@@ -189,6 +189,31 @@ class Network(Plan):
         True
         """
         native.write(path, self._layers)
+
+    def to_torch(self) -> Any:
+        """Return the network as a PyTorch module.
+
+        Returns
+        -------
+        torch.nn.Sequential
+            A Linear and an activation for each layer, with copies of the parameters, in the network's dtype.
+            Its state dict has the names that `save` gives the tensors.
+
+        Raises
+        ------
+        ImportError
+            If PyTorch isn't installed.
+
+        Examples
+        --------
+        >>> import fastnn
+        >>> fastnn.Network([fastnn.Dense([[0.5, -0.2]], [0.1], "sigmoid")]).to_torch()  # doctest: +SKIP
+        Sequential(
+          (0): Linear(in_features=2, out_features=1, bias=True)
+          (1): Sigmoid()
+        )
+        """
+        return torch.write(self._layers)
 
     def __repr__(self) -> str:
         widths = "-".join(str(n) for n in (self.n_inputs, *(layer.n_outputs for layer in self._layers)))

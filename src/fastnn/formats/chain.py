@@ -19,7 +19,7 @@ MAX_DIAGONAL = 2048
 
 
 class Linear(NamedTuple):
-    """weight @ x + bias, for a layer of that dtype: weight (n_outputs, n_inputs), bias (n_outputs,) or None."""
+    """weight @ x + bias, in a layer of that dtype: weight (m, n), bias (m,) or None."""
 
     weight: Array
     bias: Array | None

@@ -34,7 +34,7 @@ def kind_of(path: str | os.PathLike[str]) -> str:
 
 
 def parse_json(data: bytes | str, what: str) -> Any:
-    """Return what JSON from a file says: no name may stand twice in an object, no number be NaN or infinite."""
+    """Return what JSON from a file says: no name stands twice in an object, no number is NaN or infinite."""
 
     def no_name_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         members: dict[str, Any] = {}

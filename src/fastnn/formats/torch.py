@@ -1,0 +1,200 @@
+"""PyTorch: modules and state dicts in, ``torch.nn.Sequential`` out. No pickle is ever opened."""
+
+from __future__ import annotations
+
+import copy
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastnn.activations import check_name
+from fastnn.extras import need
+from fastnn.formats import tensors
+from fastnn.formats.chain import Chain
+from fastnn.formats.files import ModelFileError, kind_of
+from fastnn.formats.peers import activation_of, peer_of
+from fastnn.layers import Dense, parameter_dtype
+
+Array = np.ndarray[Any, Any]
+
+PICKLED = ("pt", "pth", "ckpt", "bin", "pkl", "pickle")
+DOES_NOTHING = ("Dropout", "Dropout1d", "AlphaDropout", "FeatureAlphaDropout")
+TESTED_ROWS = 8
+TOLERANCE = 1e-6  # in float64, of the largest output
+
+
+def is_module(model: object) -> bool:
+    """Whether something is a ``torch.nn.Module``; PyTorch isn't imported to find out."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(model, torch.nn.Module)
+
+
+def read_file(path: str | os.PathLike[str], activations: str | Sequence[str] | None) -> list[Dense]:
+    """Read a state dict from a safetensors file."""
+    if kind_of(path) in PICKLED:
+        raise ModelFileError(
+            f"{os.fsdecode(path)} looks like a file of torch.save's: a pickle, which could run any code, and "
+            "isn't opened. Where you trust it, load it with PyTorch and write what can be read: "
+            "safetensors.torch.save_file(module.state_dict(), 'model.safetensors')"
+        )
+    _, found = tensors.read(path)
+    try:
+        return read_state_dict(found, activations)
+    except ValueError as error:
+        raise ModelFileError(f"{os.fsdecode(path)}: {error}") from error
+
+
+def read_state_dict(state: Mapping[str, Any], activations: str | Sequence[str] | None) -> list[Dense]:
+    """Return the dense layers of a state dict: its weights, in the natural order of their names."""
+    state = {name: as_array(name, value) for name, value in state.items()}
+    weights = [name for name in sorted(state, key=natural) if is_weight(name, state[name])]
+    if not weights:
+        raise ValueError("the state dict has no weight, expected names like '0.weight'")
+    names = spread(activations, len(weights))
+    chain = Chain()
+    for name, activation in zip(weights, names, strict=True):
+        try:
+            chain.linear(state.pop(name), state.pop(f"{name.removesuffix('weight')}bias", None))
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
+        chain.activate(activation)
+    for name, value in state.items():
+        raise ValueError(f"{name} of shape {value.shape} belongs to no linear layer")
+    return chain.layers()
+
+
+def spread(activations: str | Sequence[str] | None, n_layers: int) -> list[str]:
+    """Return an activation for each layer: one name is for all but the last, and the last may be left out."""
+    if activations is None:
+        raise ValueError("activations is missing: a state dict doesn't say which they are")
+    hidden = [activations] * (n_layers - 1) if isinstance(activations, str) else list(activations)
+    if len(hidden) not in (n_layers - 1, n_layers):
+        raise ValueError(
+            f"activations has {len(hidden)} names, expected {n_layers} for {n_layers} layers, or one less"
+        )
+    return [check_name(name) for name in [*hidden, "identity"][:n_layers]]
+
+
+def natural(name: str) -> list[Any]:
+    """Return a key that sorts names as people count: 2 before 10."""
+    return [int(part) if i % 2 else part for i, part in enumerate(re.split(r"([0-9]+)", name))]
+
+
+def is_weight(name: str, value: Array) -> bool:
+    """Whether a parameter is a linear layer's weight."""
+    return value.ndim == 2 and name.rpartition(".")[2] == "weight"
+
+
+def as_array(name: object, value: Any) -> Array:
+    """Return a tensor as an array: bfloat16, which NumPy lacks, as float32."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+        value = (value.float() if str(value.dtype) == "torch.bfloat16" else value).numpy()
+    if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
+        what = f"has dtype {value.dtype}" if isinstance(value, np.ndarray) else f"is a {type(value).__name__}"
+        raise TypeError(f"{name} {what}, expected a tensor or array of floating-point numbers")
+    return value
+
+
+def read_module(module: Any) -> list[Dense]:
+    """Return the dense layers of a module whose children, in order, are all that it does."""
+    dtype = parameter_dtype(*(as_array(name, value) for name, value in module.named_parameters()))
+    # In float64 the layers and the module can be told apart by their outputs.
+    model = copy.deepcopy(module).cpu().double().eval()
+    chain = Chain()
+    for name, part in leaves(model, ""):
+        try:
+            add(chain, part)
+        except ValueError as error:
+            raise ValueError(f"{name or 'the module'} ({type(part).__name__}): {error}") from error
+    layers = chain.layers()
+    compare(model, layers)
+    return [layer.astype(dtype) for layer in layers]
+
+
+def leaves(module: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """Yield the modules that have no children, in order, with their names."""
+    # A Sequential yields a child as often as it is called, `named_children` once.
+    sequential = type(module).__name__ == "Sequential"
+    children: list[tuple[object, Any]] = [*(enumerate(module) if sequential else module.named_children())]
+    if not children and not sequential:
+        yield name, module
+    for key, child in children:
+        yield from leaves(child, f"{name}.{key}" if name else str(key))
+
+
+def add(chain: Chain, part: Any) -> None:
+    """Add what a module does in eval mode."""
+    kind = type(part).__name__ if type(part).__module__.startswith("torch.nn.modules.") else None
+    activation = activation_of("torch", kind, vars(part))
+    if activation is not None:
+        chain.activate(activation)
+    elif kind in ("Linear", "NonDynamicallyQuantizableLinear"):
+        chain.linear(
+            as_array("weight", part.weight), None if part.bias is None else as_array("bias", part.bias)
+        )
+    elif kind == "BatchNorm1d" and part.running_mean is not None:
+        factor = 1 / np.sqrt(as_array("running_var", part.running_var) + part.eps)
+        if part.weight is not None:
+            factor = factor * as_array("weight", part.weight)
+        shift = -factor * as_array("running_mean", part.running_mean)
+        chain.scale(factor, shift if part.bias is None else shift + as_array("bias", part.bias))
+    elif kind not in DOES_NOTHING and not (kind == "Flatten" and (part.start_dim, part.end_dim) == (1, -1)):
+        raise ValueError(f"fastnn has no equal of {part}")
+
+
+def compare(model: Any, layers: Sequence[Dense]) -> None:
+    """Raise unless the layers do what the module does: its forward may do more than its children."""
+    torch = need("torch", "Reading a module")
+    x = np.random.default_rng(0).standard_normal((TESTED_ROWS, layers[0].n_inputs))
+    a: Array = x
+    for layer in layers:
+        a = layer.astype(np.float64)(a)
+    try:
+        with torch.no_grad():
+            expected = as_array("its output", model(torch.from_numpy(x)))
+        why = None if same(expected, a) else "other numbers come out"
+    except (TypeError, ValueError, RuntimeError) as error:
+        why = str(error)
+    if why is not None:
+        raise ValueError(
+            f"the forward of {type(model).__name__} does something else than its children, one after the "
+            f"other: pass its state_dict() and activations ({why})"
+        )
+
+
+def same(expected: Array, a: Array) -> bool:
+    """Whether two outputs agree where they are finite, to what rounding in float64 leaves."""
+    if expected.shape != a.shape:
+        return False
+    finite = np.isfinite(expected)
+    limit = TOLERANCE * np.max(np.abs(expected[finite]), initial=0)
+    return bool(np.all(np.abs(expected[finite] - a[finite]) <= limit))
+
+
+def write(layers: Sequence[Dense]) -> Any:
+    """Return layers as a ``torch.nn.Sequential``: a Linear and an activation for each."""
+    torch = need("torch", "Network.to_torch")
+    modules = []
+    for layer in layers:
+        peer = peer_of("torch", layer.activation)
+        if peer is None:
+            raise ValueError(f"PyTorch has no {layer.activation}")
+        linear = torch.nn.utils.skip_init(
+            torch.nn.Linear,
+            layer.n_inputs,
+            layer.n_outputs,
+            bias=layer.bias is not None,
+            dtype=torch.float64 if layer.dtype == np.float64 else torch.float32,
+        )
+        with torch.no_grad():
+            linear.weight.copy_(torch.from_numpy(layer.weight.copy()))
+            if layer.bias is not None:
+                linear.bias.copy_(torch.from_numpy(layer.bias.copy()))
+        name, attributes = peer
+        modules += [linear, getattr(torch.nn, name)(**attributes)]
+    return torch.nn.Sequential(*modules)

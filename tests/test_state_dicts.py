@@ -1,0 +1,141 @@
+"""State dicts without PyTorch: of arrays, and in safetensors files of any maker."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+import fastnn
+from fastnn import Dense, ModelFileError, Network
+
+RNG = np.random.default_rng(0)
+W1, B1, W2, B2 = (RNG.standard_normal(shape).astype(np.float32) for shape in ((5, 4), 5, (3, 5), 3))
+STATE = {"fc2.bias": B2, "fc2.weight": W2, "fc1.weight": W1, "fc1.bias": B1}
+NET = Network([Dense(W1, B1, "tanh"), Dense(W2, B2)])
+
+
+def write_raw(path: Path, header: dict[str, Any] | str, data: bytes) -> Path:
+    text = (header if isinstance(header, str) else json.dumps(header)).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + data)
+    return path
+
+
+def test_arrays() -> None:
+    assert fastnn.from_torch(STATE, activations="tanh") == NET
+    assert fastnn.from_torch(STATE, activations=["tanh"]) == NET
+    assert fastnn.from_torch(STATE, activations=("tanh", "identity")) == NET
+    wide = fastnn.from_torch({name: value.astype(np.float64) for name, value in STATE.items()}, "tanh")
+    assert wide.dtype == np.float64
+    assert wide.astype("float32") == NET
+
+
+def test_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "state.safetensors"
+    safetensors.numpy.save_file(STATE, path)
+    assert fastnn.from_torch(path, activations="tanh") == NET
+    with pytest.raises(ModelFileError, match=r"wasn't written by fastnn.*fastnn\.from_torch"):
+        fastnn.open_model(path)
+
+
+def test_the_order_is_natural() -> None:
+    weights = [np.full((1, 1), float(i)) for i in range(12)]
+    net = fastnn.from_torch({f"layer{i}.weight": w for i, w in enumerate(weights)}, activations="relu")
+    assert [layer.weight[0, 0] for layer in net.layers] == list(range(12))
+    assert [layer.activation for layer in net.layers] == ["relu"] * 11 + ["identity"]
+
+
+def test_bfloat16(tmp_path: Path) -> None:
+    # Sign, ordinary, rounding's edge, the largest, a subnormal, -0, infinity and NaN.
+    bits = np.array([0xC000, 0x3F80, 0x3F81, 0x7F7F, 0x0001, 0x8000, 0x7F80, 0x7FC0], "<u2")
+    values = np.array([-2, 1, 1.0078125, 3.3895314e38, 2.0**-133, -0.0, np.inf, np.nan], np.float32)
+    header = {
+        "0.bias": {"dtype": "F16", "shape": [2], "data_offsets": [16, 20]},
+        "0.weight": {"dtype": "BF16", "shape": [2, 4], "data_offsets": [0, 16]},
+    }
+    data = bits.tobytes() + np.array([0.5, 65504], "<f2").tobytes()
+    net = fastnn.from_torch(write_raw(tmp_path / "b.safetensors", header, data), activations="relu")
+    assert net.dtype == np.float32
+    np.testing.assert_array_equal(net.layers[0].weight, values.reshape(2, 4))
+    assert np.signbit(net.layers[0].weight[1, 1])
+    np.testing.assert_array_equal(net.layers[0].bias, [0.5, 65504])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"fc1.weight": None}, r"weight.*|fc1.bias of shape \(5,\) belongs to no linear layer"),
+        ({"fc1.weight": W1[0]}, r"fc1.weight of shape \(4,\) belongs to no linear layer"),
+        ({"bn.running_mean": B1}, r"bn.running_mean of shape \(5,\) belongs to no linear layer"),
+        ({"fc1.weight_g": W1}, r"fc1.weight_g of shape \(5, 4\) belongs to no linear layer"),
+        ({"fc1.bias": B2}, r"fc1.weight: bias has shape \(3,\), but weight \(5, 4\) expects \(5,\)"),
+        ({"fc2.weight": W1}, r"fc2.weight: .*\(5, 4\).*5 features come in|fc2.weight: bias has shape"),
+        ({"scale": np.float32(3)}, r"scale is a float32, expected a tensor or array"),
+        ({"steps": np.array(3)}, r"steps has dtype int64, expected a tensor or array of floating-point"),
+        ({"model": {}}, "model is a dict, expected a tensor or array"),
+    ],
+)
+def test_what_does_not_belong_is_named(changes: dict[str, Any], message: str) -> None:
+    state = {name: value for name, value in {**STATE, **changes}.items() if value is not None}
+    with pytest.raises((ValueError, TypeError), match=message):
+        fastnn.from_torch(state, activations="tanh")
+
+
+def test_activations_that_do_not_fit() -> None:
+    with pytest.raises(ValueError, match="activations is missing"):
+        fastnn.from_torch(STATE)
+    for names in ([], ["relu"] * 3):
+        with pytest.raises(ValueError, match=f"activations has {len(names)} names, expected 2 for 2 layers"):
+            fastnn.from_torch(STATE, activations=names)
+    with pytest.raises(ValueError, match="activation is 'swoosh'"):
+        fastnn.from_torch(STATE, activations=["swoosh"])
+    with pytest.raises(ValueError, match="no weight"):
+        fastnn.from_torch({}, activations="relu")
+    with pytest.raises(TypeError, match="model is a list"):
+        fastnn.from_torch([STATE], activations="relu")
+
+
+@pytest.mark.parametrize(
+    ("header", "complaint"),
+    [
+        ('{"0.weight":%s,"0.weight":%s}', "'0.weight' stands twice"),
+        ('{"0.weight":%s,"__metadata__":{"a":"1","a":"2"}}', "'a' stands twice"),
+        ('{"0.weight":%s,"\\u0030.weight":%s}', "'0.weight' stands twice"),
+        ('{"0.weight":{"dtype":"F32","shape":[NaN,1],"data_offsets":[0,4]}}', "NaN"),
+        ('{"0.weight":{"dtype":"F32","shape":[1.0,1],"data_offsets":[0,4]}}', "floating point"),
+        ('{"0.weight":{"dtype":"F32","shape":[-1,-1],"data_offsets":[0,4]}}', "-1"),
+        ('{"0.weight":{"dtype":"F32","shape":[4294967296,4294967297],"data_offsets":[0,4]}}', "sound"),
+        ('{"0.weight":{"dtype":"F32","shape":[18446744073709551616],"data_offsets":[0,4]}}', "sound"),
+        ('{"0.weight":{"dtype":"BF16","shape":[1,1],"data_offsets":[0,4]}}', "sound"),
+        ('{"0.weight":{"dtype":"BF16","shape":[9223372036854775807,0],"data_offsets":[0,0]}}', "sound|fit"),
+        ('{"0.weight":{"dtype":"I32","shape":[1,1],"data_offsets":[0,4]}}', "has dtype int32"),
+        ('{"0.weight":{"dtype":"F8_E4M3","shape":[1,4],"data_offsets":[0,4]}}', "sound"),
+        ('{"0.weight":{"dtype":"F32","shape":[1,1],"data_offsets":[0,4000000000]}}', "sound"),
+        ('{"0.weight":{"dtype":"F32","shape":[1,1],"data_offsets":[-4,0]}}', "sound"),
+        ('{"0.weight":' + "[" * 100_000, "recursion"),
+        ("[]", "sound"),
+        ('{"0.weight":%s', "no JSON"),
+        ('{"0.weight":%s}\udcff', "utf-8"),
+        ("1" * 5000, "digits"),
+    ],
+)
+def test_a_hostile_header(tmp_path: Path, header: str, complaint: str) -> None:
+    one = '{"dtype":"F32","shape":[1,1],"data_offsets":[0,4]}'
+    text = header.replace("%s", one).encode(errors="surrogateescape")
+    path = tmp_path / "h.safetensors"
+    path.write_bytes(len(text).to_bytes(8, "little") + text + b"\0\0\x80?")
+    with pytest.raises(ModelFileError, match=f"(?i){complaint}") as caught:
+        fastnn.from_torch(path, activations="relu")
+    assert len(str(caught.value)) < 500 + len(str(path))
+
+
+@pytest.mark.parametrize("length", [0, 1, 100, (4 << 20) + 1, 2**63 - 1, 2**63, 2**64 - 1])
+def test_a_header_of_false_length(tmp_path: Path, length: int) -> None:
+    path = tmp_path / "h.safetensors"
+    path.write_bytes(length.to_bytes(8, "little") + b"{}")
+    with pytest.raises(ModelFileError, match=f"its header would have {length} bytes"):
+        fastnn.from_torch(path, activations="relu")
