@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from fastnn.formats import native, sklearn, torch
+from fastnn.formats import golden, native, sklearn, torch
 from fastnn.formats.files import ModelFileError, kind_of
 from fastnn.layers import Dense
 from fastnn.network import Network
@@ -29,13 +29,18 @@ def load(path: str | os.PathLike[str]) -> Network:
     OSError
         If the file can't be read.
     ModelFileError
-        If it isn't such a file, or is damaged.
+        If it isn't such a file, or is damaged, or the network doesn't give the golden outputs that it has.
 
     Examples
     --------
     See `Network.save`.
     """
-    return _network(path, native.read(path))
+    path = os.fsdecode(path)
+    layers, found = native.read(path)
+    net = _network(path, layers)
+    if found is not None:
+        golden.check(path, golden.from_json(path, found, net), net)
+    return net
 
 
 def from_torch(model: Any, activations: str | Sequence[str] | None = None) -> Network:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from fastnn import activations
 from fastnn._core.engine import Plan
 from fastnn.formats import native, torch
+from fastnn.formats.golden import record
 from fastnn.layers import Dense, check_dtype
 
 Array = np.ndarray[Any, Any]
@@ -165,16 +166,24 @@ class Network(Plan):
         lines.append(f"total  {'':>{width}}  {'':<{names}}  {self.n_parameters:>10,}  {self.dtype}")
         return "\n".join(lines)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: str | os.PathLike[str], golden: ArrayLike | None = None) -> None:
         """Write the network to a safetensors file, whole or not at all.
 
         Parameters
         ----------
         path : str or path-like
             The file to write or replace. Its tensors have the names of ``torch.nn.Sequential``.
+        golden : array_like, shape (n_inputs,) or (k, n_inputs), optional
+            A few examples, to be kept with their outputs: up to 1000, and 1 MiB. `load` computes them again
+            and refuses the file unless the outputs are the same: to the bit where both sides have fused
+            multiply-add and the same version of fastnn, else to half of the digits.
 
         Raises
         ------
+        TypeError
+            If golden holds no real numbers.
+        ValueError
+            If golden has another shape, or is too much.
         OSError
             If it can't be written; an older file is then as it was.
 
@@ -184,11 +193,11 @@ class Network(Plan):
         >>> net = fastnn.Network([fastnn.Dense([[0.5, -0.2]], [0.1], "sigmoid")])
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = pathlib.Path(folder, "net.safetensors")
-        ...     net.save(path)
+        ...     net.save(path, golden=[[1.0, 2.0], [-0.5, 0.0]])
         ...     fastnn.load(path) == net
         True
         """
-        native.write(path, self._layers)
+        native.write(path, self._layers, None if golden is None else record(self, golden))
 
     def to_torch(self) -> Any:
         """Return the network as a PyTorch module.

@@ -2,7 +2,7 @@
 
 Layer i is module 2 i (its activation is module 2 i + 1), so its tensors are ``{2 i}.weight`` and
 ``{2 i}.bias``. The metadata holds ``"format": "pt"`` and, under ``"fastnn"``, a JSON object with the schema's
-version and each layer's activation.
+version, each layer's activation, and perhaps golden vectors.
 """
 
 from __future__ import annotations
@@ -10,15 +10,17 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from typing import Any
 
 from fastnn.formats.files import ModelFileError, parse_json, replacing, shown
+from fastnn.formats.golden import Golden, to_json
 from fastnn.formats.tensors import read as read_tensors
 from fastnn.layers import Dense
 
 SCHEMA = 1
 
 
-def write(path: str | os.PathLike[str], layers: Sequence[Dense]) -> None:
+def write(path: str | os.PathLike[str], layers: Sequence[Dense], golden: Golden | None = None) -> None:
     """Write layers to a file, whole or not at all."""
     import safetensors.numpy
 
@@ -27,18 +29,23 @@ def write(path: str | os.PathLike[str], layers: Sequence[Dense]) -> None:
         tensors[f"{2 * i}.weight"] = layer.weight
         if layer.bias is not None:
             tensors[f"{2 * i}.bias"] = layer.bias
-    description = {"schema": SCHEMA, "layers": [{"activation": layer.activation} for layer in layers]}
+    description: dict[str, Any] = {
+        "schema": SCHEMA,
+        "layers": [{"activation": layer.activation} for layer in layers],
+    }
+    if golden is not None:
+        description["golden"] = to_json(golden)
     metadata = {"format": "pt", "fastnn": json.dumps(description)}
     data = in_fixed_order(safetensors.numpy.save(tensors, metadata))
     with replacing(path) as file:
         file.write(data)
 
 
-def read(path: str | os.PathLike[str]) -> list[Dense]:
-    """Read layers from a file."""
+def read(path: str | os.PathLike[str]) -> tuple[list[Dense], Any]:
+    """Read layers from a file, and what it says of golden vectors: None if it has none."""
     path = os.fsdecode(path)
     metadata, tensors = read_tensors(path)
-    activations = read_description(path, metadata.get("fastnn"))
+    activations, golden = read_description(path, metadata.get("fastnn"))
     layers = []
     for i, activation in enumerate(activations):
         weight = tensors.pop(f"{2 * i}.weight", None)
@@ -50,11 +57,11 @@ def read(path: str | os.PathLike[str]) -> list[Dense]:
             raise ModelFileError(f"{path}, layer {i + 1}: {error}") from error
     if tensors:
         raise ModelFileError(f"{path} has tensors that belong to no layer: {', '.join(sorted(tensors)):.80}")
-    return layers
+    return layers, golden
 
 
-def read_description(path: str, text: str | None) -> list[str]:
-    """Return the layers' activations from the JSON in the metadata."""
+def read_description(path: str, text: str | None) -> tuple[list[str], Any]:
+    """Return the layers' activations from the JSON in the metadata, and its golden vectors."""
     if text is None:
         raise ModelFileError(
             f"{path} wasn't written by fastnn: its metadata has no 'fastnn'. "
@@ -73,7 +80,7 @@ def read_description(path: str, text: str | None) -> list[str]:
         if not isinstance(name, str):
             raise ModelFileError(f"{path}, layer {i + 1}: activation is {shown(name)}, expected a name")
         names.append(name)
-    return names
+    return names, description.get("golden")
 
 
 def in_fixed_order(data: bytes) -> bytes:

@@ -1,0 +1,122 @@
+"""Whatever happens while a file is saved: the old one is there whole, or the new one."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pytest
+
+import fastnn
+from fastnn import Dense, Network
+from fastnn.formats import files
+
+OLD = Network([Dense(np.full((400, 300), 1.0), activation="relu")])
+NEW = Network([Dense(np.full((300, 400), 2.0), activation="tanh")])
+
+SAVE_BY_TURNS = """
+import sys, numpy as np, fastnn
+from fastnn import Dense, Network
+old = Network([Dense(np.full((400, 300), 1.0), activation="relu")])
+new = Network([Dense(np.full((300, 400), 2.0), activation="tanh")])
+while True:
+    new.save(sys.argv[1])
+    old.save(sys.argv[1])
+    print("saved", flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing kills as surely there")
+def test_killed_at_any_moment(tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    OLD.save(path)
+    moments = random.Random(0)
+    command = [sys.executable, "-c", SAVE_BY_TURNS, str(path)]
+    for _ in range(12):
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
+            assert child.stdout is not None
+            assert child.stdout.readline() == b"saved\n"
+            time.sleep(moments.uniform(0, 0.05))
+            child.kill()
+        assert fastnn.load(path) in (OLD, NEW)
+    NEW.save(path)
+    assert fastnn.load(path) == NEW
+    leftovers = [name for name in os.listdir(tmp_path) if name != path.name]
+    assert all(name.startswith(".fastnn-") and name.endswith(".tmp") for name in leftovers)
+
+
+class FullDisk:
+    """A file on a disk that is full after some bytes."""
+
+    def __init__(self, file: BinaryIO, room: int) -> None:
+        self.file = file
+        self.room = room
+
+    def write(self, data: bytes) -> int:
+        self.file.write(data[: self.room])
+        raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("room", [0, 1, 100, 10_000])
+def test_no_room_after_some_bytes(tmp_path: Path, room: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "net.safetensors"
+    OLD.save(path)
+    before = path.read_bytes()
+    original = files.replacing
+
+    class Replacing:
+        def __init__(self, target: Any) -> None:
+            self.manager = original(target)
+
+        def __enter__(self) -> FullDisk:
+            return FullDisk(self.manager.__enter__(), room)
+
+        def __exit__(self, *error: Any) -> Any:
+            return self.manager.__exit__(*error)
+
+    monkeypatch.setattr("fastnn.formats.native.replacing", Replacing)
+    with pytest.raises(OSError, match="No space left"):
+        NEW.save(path)
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == [path.name]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders are synchronised on POSIX")
+def test_the_order_of_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[str] = []
+
+    def note(name: str) -> None:
+        original = getattr(os, name)
+
+        def noted(target: Any, *rest: Any, **settings: Any) -> Any:
+            folder = isinstance(target, int) and os.path.isdir(f"/proc/self/fd/{target}")
+            steps.append(f"{name} {'folder' if folder else 'file'}")
+            return original(target, *rest, **settings)
+
+        monkeypatch.setattr(os, name, noted)
+
+    if not os.path.isdir("/proc/self/fd"):
+        pytest.skip("which descriptor is the folder's can't be told")
+    note("fsync")
+    note("replace")
+    NEW.save(tmp_path / "net.safetensors")
+    assert steps == ["fsync file", "replace file", "fsync folder"]
+
+
+def test_a_folder_that_cannot_be_synchronised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = os.fsync
+
+    def fails_for_folders(descriptor: int) -> None:
+        if os.path.isdir(f"/proc/self/fd/{descriptor}"):
+            raise OSError(22, "Invalid argument")
+        original(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fails_for_folders)
+    NEW.save(tmp_path / "net.safetensors")
+    assert fastnn.load(tmp_path / "net.safetensors") == NEW
