@@ -40,7 +40,9 @@ def test_no_pickle_is_opened(tmp_path: Path, protocol: int) -> None:
 def test_another_file(tmp_path: Path) -> None:
     path = tmp_path / "net.csv"
     path.write_text("1,2,3,4,5,6,7,8\n")
-    with pytest.raises(ModelFileError, match=r"net\.csv is no model file of these formats: safetensors"):
+    with pytest.raises(
+        ModelFileError, match=r"net\.csv is no model file of these formats: safetensors, keras"
+    ):
         fastnn.open_model(path)
     with pytest.raises(FileNotFoundError, match="nothing"):
         fastnn.open_model(tmp_path / "nothing.safetensors")

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from fastnn.formats import golden, native, sklearn, torch
+from fastnn.formats import golden, keras, keras_file, native, sklearn, torch
 from fastnn.formats.files import ModelFileError, kind_of
 from fastnn.layers import Dense
 from fastnn.network import Network
@@ -153,13 +153,62 @@ def from_sklearn(estimator: Any) -> Network:
     return Network(sklearn.read(estimator))
 
 
+def from_keras(model: Any) -> Network:
+    """Return the network of a Keras 3 model, in memory or in a ``.keras`` file.
+
+    Parameters
+    ----------
+    model : keras.Model, str or path-like
+        A ``Sequential`` or functional model whose layers are one chain: Dense, BatchNormalization,
+        Normalization and Rescaling (folded into a Dense beside them), the activations that fastnn has, as
+        layers or by name, and Dropout, noise, Flatten and Identity, which do nothing here; models in models
+        too. Or a file of such a model, for which h5py is needed, but not Keras.
+
+    Returns
+    -------
+    Network
+        float64 if any variable is, else float32, whatever the model computes in. Where the model's examples
+        have more than one axis and are flattened first, the network's are the flattened ones.
+
+    Raises
+    ------
+    OSError
+        If the file can't be read.
+    ModelFileError
+        If it is no such file, damaged, compressed, or has a layer or activation that fastnn hasn't, such as a
+        Lambda.
+    TypeError
+        If the model is neither.
+    ValueError
+        If the model isn't built, isn't a chain, or has a layer or activation that fastnn hasn't.
+    ImportError
+        If h5py isn't installed, and model is a file.
+
+    Examples
+    --------
+    >>> import keras  # doctest: +SKIP
+    >>> import fastnn
+    >>> dense = keras.layers.Dense  # doctest: +SKIP
+    >>> model = keras.Sequential([keras.Input((4,)), dense(8, "relu"), dense(3, "softmax")])  # doctest: +SKIP
+    >>> fastnn.from_keras(model)  # doctest: +SKIP
+    <Network 4-8-3, relu, softmax, float32>
+    """
+    if isinstance(model, str | os.PathLike):
+        return _network(model, keras_file.read(model))
+    if not keras.is_model(model):
+        raise TypeError(
+            f"model is a {type(model).__name__}, expected a keras.Model or the path of a .keras file"
+        )
+    return Network(keras.read_model(model))
+
+
 def open_model(path: str | os.PathLike[str]) -> Network:
     """Read a model file of any format, by what is in it.
 
     Parameters
     ----------
     path : str or path-like
-        A safetensors file that `Network.save` wrote.
+        A safetensors file that `Network.save` wrote, or a ``.keras`` file.
 
     Returns
     -------
@@ -191,7 +240,10 @@ def open_model(path: str | os.PathLike[str]) -> Network:
 
 
 # By the formats' usual suffix: what reads a file of each.
-READERS: dict[str, Callable[[str | os.PathLike[str]], Network]] = {"safetensors": load}
+READERS: dict[str, Callable[[str | os.PathLike[str]], Network]] = {
+    "safetensors": load,
+    "keras": from_keras,
+}
 
 
 def _network(path: str | os.PathLike[str], layers: Sequence[Dense]) -> Network:

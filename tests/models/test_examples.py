@@ -10,6 +10,9 @@ from support import needs
 
 from fastnn import models, network
 
+# Keras's own, of its arrays on PyTorch.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
+
 EXAMPLES = [
     test
     for module in (models, network)

@@ -14,28 +14,28 @@ from fastnn.layers import Dense, parameter_dtype
 
 Array = np.ndarray[Any, Any]
 
-# A layer of its own, for a step that no neighbour takes up, has width² weights: 32 MiB at most.
-MAX_DIAGONAL = 2048
+# A step that no neighbour takes up becomes a layer with width² weights. All such have so many at most.
+MAX_DIAGONAL = 1 << 20
 
 
 class Linear(NamedTuple):
-    """weight @ x + bias, in a layer of that dtype: weight (m, n), bias (m,) or None."""
+    """weight @ x + bias: weight (m, n), bias (m,) or None."""
 
     weight: Array
     bias: Array | None
-    dtype: np.dtype[Any]
 
 
 class Scaling(NamedTuple):
-    """factor * x + shift, each a scalar or (width,)."""
+    """factor * x + shift, each a scalar or (n,)."""
 
     factor: Array
     shift: Array
-    dtype: np.dtype[Any]
 
 
 class Chain:
     """Collects the steps of a model in order, and gives its dense layers.
+
+    They have the dtype of the linear steps: float64 if any of these has, else float32.
 
     Parameters
     ----------
@@ -45,36 +45,37 @@ class Chain:
 
     def __init__(self, width: int | None = None) -> None:
         self.width = width
-        self._done: list[Dense] = []
+        self._dtype = parameter_dtype()
+        self._done: list[tuple[Linear, str]] = []
         self._linear: Linear | None = None  # without its activation yet
         self._scaling: Scaling | None = None  # for the next linear step
+        self._room = MAX_DIAGONAL
 
     def linear(self, weight: Array, bias: Array | None = None) -> None:
         """Add weight @ x + bias: weight (n_outputs, n_inputs), bias (n_outputs,)."""
         if weight.ndim != 2:
             raise ValueError(f"weight has shape {weight.shape}, expected (n_outputs, n_inputs)")
-        if bias is not None and bias.shape != weight.shape[:1]:
-            raise ValueError(
-                f"bias has shape {bias.shape}, but weight {weight.shape} expects {weight.shape[:1]}"
-            )
+        n_outputs = weight.shape[:1]
+        if bias is not None and bias.shape != n_outputs:
+            raise ValueError(f"bias has shape {bias.shape}, but weight {weight.shape} expects {n_outputs}")
         if self.width is not None and self.width != weight.shape[1]:
             raise ValueError(f"weight has shape {weight.shape}, but {self.width} features come in")
         self._finish()
-        linear = Linear(weight, bias, parameter_dtype(weight, bias))
+        self._dtype = max(self._dtype, parameter_dtype(weight, bias), key=lambda dtype: dtype.itemsize)
+        self._linear = Linear(weight, bias)
         if self._scaling is not None:
-            linear = scaled_inputs(linear, self._scaling)
+            self._linear = scaled_inputs(self._linear, self._scaling)
             self._scaling = None
-        self._linear = linear
         self.width = weight.shape[0]
 
     def scale(self, factor: Array, shift: Array) -> None:
         """Add factor * x + shift, each a scalar or (width,)."""
-        step = Scaling(factor, shift, parameter_dtype(factor, shift))
         for array in (factor, shift):
             if array.ndim > 1 or (array.ndim == 1 and self.width not in (None, len(array))):
                 raise ValueError(f"a scaling has shape {array.shape}, but {self.width} features come in")
             if array.ndim == 1:
                 self.width = len(array)
+        step = Scaling(wide(factor), wide(shift))
         if self._linear is not None:
             self._linear = scaled_outputs(self._linear, step)
         elif self._scaling is not None:
@@ -97,58 +98,54 @@ class Chain:
         self._finish()
         if not self._done:
             raise ValueError("no dense layer is in it")
-        return self._done
+        with np.errstate(over="ignore"):
+            return [
+                Dense(weight, bias, activation).astype(self._dtype)
+                for (weight, bias), activation in self._done
+            ]
 
     def _finish(self, activation: str = "identity") -> None:
         if self._linear is not None:
-            weight, bias, dtype = self._linear
-            with np.errstate(over="ignore"):
-                self._done.append(
-                    Dense(weight.astype(dtype), None if bias is None else bias.astype(dtype), activation)
-                )
+            self._done.append((self._linear, activation))
             self._linear = None
 
     def _diagonal(self, why: str) -> Linear:
         """Return the scaling that waits, or none, as a linear step."""
         if self.width is None:
             raise ValueError(f"{why}, and how many features it has is not known")
-        if self.width > MAX_DIAGONAL:
+        self._room -= self.width**2
+        if self._room < 0:
             raise ValueError(f"{why}, and {self.width} features are too many for a dense layer in its place")
         scaling, self._scaling = self._scaling, None
-        if scaling is None:
-            dtype = self._done[-1].dtype if self._done else np.dtype(np.float32)
-            return Linear(np.eye(self.width, dtype=dtype), None, dtype)
-        return scaled_inputs(Linear(np.eye(self.width), None, scaling.dtype), scaling)
+        linear = Linear(np.eye(self.width), None)
+        return linear if scaling is None else scaled_inputs(linear, scaling)
 
 
-# Folding computes in float64; `Chain` rounds once, when the layer is done.
+# Folding computes in float64; its results are rounded once, when the layers are built.
 
 
 def scaled_outputs(linear: Linear, scaling: Scaling) -> Linear:
     """Return factor * (weight @ x + bias) + shift as one linear step."""
-    factor, shift = wide(scaling.factor), wide(scaling.shift)
     bias = np.zeros(len(linear.weight)) if linear.bias is None else wide(linear.bias)
     with np.errstate(all="ignore"):
-        weight = np.broadcast_to(factor, bias.shape)[:, np.newaxis] * wide(linear.weight)
-        return Linear(weight, factor * bias + shift, linear.dtype)
+        weight = np.broadcast_to(scaling.factor, bias.shape)[:, np.newaxis] * wide(linear.weight)
+        return Linear(weight, scaling.factor * bias + scaling.shift)
 
 
 def scaled_inputs(linear: Linear, scaling: Scaling) -> Linear:
     """Return weight @ (factor * x + shift) + bias as one linear step."""
-    weight, factor, shift = wide(linear.weight), wide(scaling.factor), wide(scaling.shift)
+    weight = wide(linear.weight)
     with np.errstate(all="ignore"):
-        bias = weight @ np.broadcast_to(shift, weight.shape[1:])
+        bias = weight @ np.broadcast_to(scaling.shift, weight.shape[1:])
         if linear.bias is not None:
             bias = bias + wide(linear.bias)
-        return Linear(weight * factor, bias, linear.dtype)
+        return Linear(weight * scaling.factor, bias)
 
 
 def composed(first: Scaling, second: Scaling) -> Scaling:
     """Return two scalings, one after the other, as one."""
-    factor, shift = wide(second.factor), wide(second.shift)
-    dtype = np.result_type(first.dtype, second.dtype)
     with np.errstate(all="ignore"):
-        return Scaling(factor * wide(first.factor), factor * wide(first.shift) + shift, dtype)
+        return Scaling(second.factor * first.factor, second.factor * first.shift + second.shift)
 
 
 def wide(array: Array) -> Array:

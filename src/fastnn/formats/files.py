@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-PICKLE_PROTOCOLS = range(2, 6)
+PROTOCOLS = (b"\2", b"\3", b"\4", b"\5")  # of pickles
 MAX_SHOWN = 80
 
 
@@ -23,14 +23,28 @@ def kind_of(path: str | os.PathLike[str]) -> str:
 
     The formats go by their usual suffix without the dot; one that is no model's is returned as it is.
     """
+    name = os.fsdecode(path)
     with open(path, "rb") as file:  # a missing file or a folder is an OSError that names it
-        start = file.read(9)
+        start = file.read(300)
         size = os.fstat(file.fileno()).st_size
-    if start[:1] == b"\x80" and len(start) > 1 and start[1] in PICKLE_PROTOCOLS:
-        raise ModelFileError(f"{os.fsdecode(path)} is a pickle, which could run any code: it isn't opened")
-    if start[8:] == b"{" and int.from_bytes(start[:8], "little") < size:
+    if is_pickle(start):
+        raise ModelFileError(
+            f"{name} is a pickle, which could run any code: it isn't opened. Where you trust it, load it "
+            "there, and save what can be read: safetensors.torch.save_file(module.state_dict(), path)"
+        )
+    if start.startswith(b"\x89HDF"):
+        raise ModelFileError(f"{name} is HDF5, which Keras has given up: load it there, save it as .keras")
+    if start.startswith(b"PK"):
+        return "keras"
+    if start[8:9] == b"{" and int.from_bytes(start[:8], "little") < size:
         return "safetensors"
-    return Path(os.fsdecode(path)).suffix.lower().removeprefix(".")
+    return Path(name).suffix.lower().removeprefix(".")
+
+
+def is_pickle(start: bytes) -> bool:
+    """Whether a file that starts so is a pickle, or PyTorch's zip file around one."""
+    zipped = start.startswith(b"PK") and b"/data.pkl" in start
+    return zipped or (start[:1] == b"\x80" and start[1:2] in PROTOCOLS)
 
 
 def parse_json(data: bytes | str, what: str) -> Any:

@@ -15,34 +15,34 @@ Array = np.ndarray[Any, Any]
 
 
 def read(estimator: Any) -> list[Dense]:
-    """Return the dense layers of a fitted estimator, in the dtype that its MLP was fitted in."""
+    """Return the dense layers of a fitted estimator."""
     chain = Chain(getattr(estimator, "n_features_in_", None))
-    dtype = add(chain, estimator)
-    return [layer.astype(dtype) for layer in chain.layers()]
+    add(chain, estimator)
+    return chain.layers()
 
 
-def add(chain: Chain, estimator: Any) -> np.dtype[Any]:
-    """Add what an estimator does, and return the dtype of its MLP."""
+def add(chain: Chain, estimator: Any) -> None:
+    """Add what an estimator does."""
     kind = kind_of(estimator)
     if kind == "Pipeline":
         *scalers, (_, last) = estimator.steps
         for _, scaler in scalers:
             add_scaler(chain, scaler)
-        return add(chain, last)
-    if kind == "TransformedTargetRegressor":
-        dtype = add(chain, fitted(estimator, "regressor_"))
+        add(chain, last)
+    elif kind == "TransformedTargetRegressor":
+        add(chain, fitted(estimator, "regressor_"))
         add_inverse(chain, estimator)
-        return dtype
-    if kind not in ("MLPClassifier", "MLPRegressor"):
+    elif kind in ("MLPClassifier", "MLPRegressor"):
+        add_mlp(chain, estimator)
+    else:
         raise TypeError(
             f"estimator is a {type(estimator).__name__}, expected an MLPClassifier or MLPRegressor, "
             f"or a Pipeline of {', '.join(SCALERS)} and one of these"
         )
-    return add_mlp(chain, estimator)
 
 
-def add_mlp(chain: Chain, estimator: Any) -> np.dtype[Any]:
-    """Add the layers of an MLP, and return their dtype."""
+def add_mlp(chain: Chain, estimator: Any) -> None:
+    """Add the layers of an MLP."""
     weights: list[Array] = [weight.T for weight in fitted(estimator, "coefs_")]
     biases = list(estimator.intercepts_)
     hidden, last = name_of(estimator.activation), name_of(estimator.out_activation_)
@@ -54,7 +54,6 @@ def add_mlp(chain: Chain, estimator: Any) -> np.dtype[Any]:
     for weight, bias, activation in zip(weights, biases, [hidden] * (len(weights) - 1) + [last], strict=True):
         chain.linear(weight, bias)
         chain.activate(activation)
-    return np.dtype(weights[0].dtype)
 
 
 def name_of(activation: object) -> str:
