@@ -121,6 +121,13 @@ class TestPipelines:
         net = agree(fit(estimator, x, 100 * y + 7), x, 1e-12, "predict")
         assert len(net.layers) == 3
 
+    @pytest.mark.parametrize("clipped", [MinMaxScaler((-1, 2), clip=True), MaxAbsScaler(clip=True)], ids=str)
+    def test_clipped(self, clipped: Any) -> None:
+        x, y = data("float64")
+        net = agree(fit(make_pipeline(clipped, mlp(MLPRegressor)), x, y), 3 * x, 1e-12, "predict")
+        assert net.layers[0].activation in ("clip(-1, 2)", "clip(-1, 1)")
+        assert len(net.layers) == 4
+
 
 class TestRefused:
     def test_unfitted(self) -> None:

@@ -26,6 +26,14 @@ ACTIVATIONS = {
     "tanh": nn.Tanh(),
     "softmax": nn.Softmax(dim=-1),
     "log_softmax": nn.LogSoftmax(dim=1),
+    "leaky_relu": nn.LeakyReLU(),
+    "leaky_relu(0.25)": nn.LeakyReLU(0.25),
+    "softsign": nn.Softsign(),
+    "hard_sigmoid": nn.Hardsigmoid(),
+    "hard_swish": nn.Hardswish(),
+    "clip": nn.ReLU6(),
+    "clip(-1, 1)": nn.Hardtanh(),
+    "clip(-2, 0.5)": nn.Hardtanh(-2.0, 0.5),
 }
 
 

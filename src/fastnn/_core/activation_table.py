@@ -7,7 +7,8 @@ the recipe for a new one.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 
 class Limits(NamedTuple):
@@ -27,6 +28,24 @@ class Example(NamedTuple):
     z: tuple[float, ...]
     values: tuple[float, ...]
     slopes: tuple[float, ...]
+
+
+class Peer(NamedTuple):
+    """An activation of another library's.
+
+    Attributes
+    ----------
+    name : str
+        What it is called there.
+    parameters : tuple of str or float
+        For each of our parameters, the peer's attribute, or the number that it stands for.
+    required : mapping of str to tuple
+        What other attributes may be, the usual value first.
+    """
+
+    name: str
+    parameters: tuple[str | float, ...] = ()
+    required: Mapping[str, tuple[Any, ...]] = {}
 
 
 class Activation(NamedTuple):
@@ -49,6 +68,11 @@ class Activation(NamedTuple):
         Whether it needs a whole row at once; then its kernels are in kernels/normalize.pxi.
     remarks, derivative_remarks : str
         What else is worth knowing of the results.
+    torch, keras_layers : tuple of Peer
+        Classes of ``torch.nn`` and ``keras.layers`` that are the same. Of the first that fits, a network is
+        written to PyTorch.
+    keras, sklearn : tuple of Peer
+        Functions of Keras's and scikit-learn's, by their names.
     """
 
     name: str
@@ -62,10 +86,21 @@ class Activation(NamedTuple):
     row_wise: bool = False
     remarks: str = ""
     derivative_remarks: str = ""
+    torch: tuple[Peer, ...] = ()
+    keras: tuple[Peer, ...] = ()
+    keras_layers: tuple[Peer, ...] = ()
+    sklearn: tuple[Peer, ...] = ()
 
 
 ACTIVATIONS = (
-    Activation("identity", formula="z", derivative="1"),
+    Activation(
+        "identity",
+        formula="z",
+        derivative="1",
+        torch=(Peer("Identity"),),
+        keras=(Peer("linear"),),
+        sklearn=(Peer("identity"),),
+    ),
     Activation(
         "relu",
         title="the rectified linear unit",
@@ -74,6 +109,10 @@ ACTIVATIONS = (
         example=Example(z=(-2.5, 0.0, 3.1), values=(0.0, 0.0, 3.1), slopes=(0.0, 0.0, 1.0)),
         remarks="NaN gives NaN, -0 gives -0.",
         derivative_remarks="0 at 0, by convention, and for NaN.",
+        torch=(Peer("ReLU"),),
+        keras=(Peer("relu"),),
+        keras_layers=(Peer("ReLU", (), {"max_value": (None,), "negative_slope": (0,), "threshold": (0,)}),),
+        sklearn=(Peer("relu"),),
     ),
     Activation(
         "sigmoid",
@@ -85,6 +124,9 @@ ACTIVATIONS = (
         example=Example(z=(-3.0, 0.0, 3.0), values=(0.047, 0.5, 0.953), slopes=(0.045, 0.25, 0.045)),
         remarks="In [0, 1], subnormal results included.",
         derivative_remarks="Computed as e / (1 + e)^2, e = e^-|z|, so it keeps its digits where s is near 1.",
+        torch=(Peer("Sigmoid"),),
+        keras=(Peer("sigmoid"),),
+        sklearn=(Peer("logistic"),),
     ),
     Activation(
         "tanh",
@@ -96,9 +138,28 @@ ACTIVATIONS = (
         example=Example(z=(-2.0, 0.0, 2.0), values=(-0.964, 0.0, 0.964), slopes=(0.071, 1.0, 0.071)),
         remarks="In [-1, 1], and odd to the last bit.",
         derivative_remarks="Computed as 4 e / (1 + e)^2, e = e^-2|z|, so it keeps its digits far from 0.",
+        torch=(Peer("Tanh"),),
+        keras=(Peer("tanh"),),
+        sklearn=(Peer("tanh"),),
     ),
-    Activation("softmax", row_wise=True, formula="e^z_i / sum_j e^z_j", limits=Limits(4.0, 4.0)),
-    Activation("log_softmax", row_wise=True, formula="log(softmax(z))", limits=Limits(2.0, 3.0)),
+    Activation(
+        "softmax",
+        row_wise=True,
+        formula="e^z_i / sum_j e^z_j",
+        limits=Limits(4.0, 4.0),
+        torch=(Peer("Softmax", (), {"dim": (-1, 1, None)}),),
+        keras=(Peer("softmax"),),
+        keras_layers=(Peer("Softmax", (), {"axis": (-1, 1)}),),
+        sklearn=(Peer("softmax"),),
+    ),
+    Activation(
+        "log_softmax",
+        row_wise=True,
+        formula="log(softmax(z))",
+        limits=Limits(2.0, 3.0),
+        torch=(Peer("LogSoftmax", (), {"dim": (-1, 1, None)}),),
+        keras=(Peer("log_softmax"),),
+    ),
     Activation(
         "leaky_relu",
         title="the leaky rectified linear unit",
@@ -108,6 +169,12 @@ ACTIVATIONS = (
         limits=Limits(0.5, 0.5),
         example=Example(z=(-2.0, 0.0, 2.0), values=(-0.02, 0.0, 2.0), slopes=(0.01, 0.01, 1.0)),
         derivative_remarks="The slope at 0, by convention, and for NaN.",
+        torch=(Peer("LeakyReLU", ("negative_slope",)),),
+        keras=(Peer("leaky_relu", (0.2,)),),
+        keras_layers=(
+            Peer("LeakyReLU", ("negative_slope",)),
+            Peer("ReLU", ("negative_slope",), {"max_value": (None,), "threshold": (0,)}),
+        ),
     ),
     Activation(
         "softsign",
@@ -118,6 +185,8 @@ ACTIVATIONS = (
         derivative_limits=Limits(3.0, 3.0),
         example=Example(z=(-3.0, 0.0, 1.0), values=(-0.75, 0.0, 0.5), slopes=(0.062, 1.0, 0.25)),
         remarks="In [-1, 1], and odd to the last bit.",
+        torch=(Peer("Softsign"),),
+        keras=(Peer("softsign"),),
     ),
     Activation(
         "hard_sigmoid",
@@ -128,6 +197,8 @@ ACTIVATIONS = (
         limits=Limits(1.5, 1.5, floor=0.5),
         example=Example(z=(-4.0, 0.0, 1.5), values=(0.0, 0.5, 0.75), slopes=(0.0, 0.167, 0.167)),
         derivative_remarks="0 where alpha z + beta rounds to 0 or 1, and for NaN.",
+        torch=(Peer("Hardsigmoid", (1 / 6, 0.5)),),
+        keras=(Peer("hard_sigmoid", (1 / 6, 0.5)),),
     ),
     Activation(
         "hard_swish",
@@ -139,6 +210,8 @@ ACTIVATIONS = (
         example=Example(z=(-4.0, -1.0, 4.0), values=(-0.0, -0.333, 4.0), slopes=(0.0, 0.167, 1.0)),
         remarks="-0 where z <= -3.",
         derivative_remarks="At the kinks, -3 and 3, 0 and 1 by convention.",
+        torch=(Peer("Hardswish"),),
+        keras=(Peer("hard_swish"), Peer("hard_silu")),
     ),
     Activation(
         "clip",
@@ -149,5 +222,8 @@ ACTIVATIONS = (
         example=Example(z=(-2.0, 3.0, 8.0), values=(0.0, 3.0, 6.0), slopes=(0.0, 1.0, 0.0)),
         remarks="The defaults are ReLU6. NaN gives NaN; high wins where low > high.",
         derivative_remarks="0 at both bounds, by convention, and for NaN.",
+        torch=(Peer("ReLU6", (0.0, 6.0)), Peer("Hardtanh", ("min_val", "max_val"))),
+        keras=(Peer("relu6", (0.0, 6.0)), Peer("hard_tanh", (-1.0, 1.0))),
+        keras_layers=(Peer("ReLU", (0.0, "max_value"), {"negative_slope": (0,), "threshold": (0,)}),),
     ),
 )

@@ -87,7 +87,7 @@ def input_shape(config: Mapping[str, Any]) -> list[int]:
 
 def add(chain: Chain, part: Part) -> None:
     """Add what a layer does at inference."""
-    activation = activation_of("keras_layer", part.kind, part.config)
+    activation = activation_of("keras_layers", part.kind, part.config)
     if activation is not None:
         chain.activate(activation)
     elif part.kind in LAYERS:
@@ -107,7 +107,7 @@ def add_activation(chain: Chain, part: Part) -> None:
     """Add the activation of a Dense or Activation, which is given by name or as a layer."""
     found = part.config.get("activation")
     if isinstance(found, dict) and member(found, "module") == "keras.layers":
-        name = activation_of("keras_layer", member(found, "class_name"), member(found, "config"))
+        name = activation_of("keras_layers", member(found, "class_name"), member(found, "config"))
     else:
         name = activation_of("keras", "linear" if found is None else found)
     if name is None:
