@@ -251,4 +251,4 @@ def _network(path: str | os.PathLike[str], layers: Sequence[Dense]) -> Network:
     try:
         return Network(layers)
     except ValueError as error:
-        raise ModelFileError(f"{os.fsdecode(path)}: {error}") from error
+        raise ModelFileError(f"{os.fsdecode(path)}: {error!s:.400}") from error

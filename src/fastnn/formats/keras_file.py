@@ -46,7 +46,7 @@ def read(path: str | os.PathLike[str]) -> list[Dense]:
         with h5py.File(io.BytesIO(weights), "r") as file:
             return keras.read_config(config, Stored(h5py, file, len(weights)))
     except (OSError, LookupError, RuntimeError, TypeError, ValueError, OverflowError, MemoryError) as error:
-        raise ModelFileError(f"{path}: {error}") from error
+        raise ModelFileError(f"{path}: {error!s:.400}") from error
 
 
 def read_zip(path: str) -> tuple[Any, bytes]:

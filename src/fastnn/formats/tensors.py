@@ -42,7 +42,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, Array]
             AttributeError,
             MemoryError,
         ) as error:
-            raise ModelFileError(f"{path} is no sound safetensors file: {error}") from error
+            raise ModelFileError(f"{path} is no sound safetensors file: {error!s:.300}") from error
     for name, tensor in tensors.items():
         # Without elements, any length fits in a file.
         if tensor.dtype.kind != "f" or max(tensor.shape, default=0) > size:

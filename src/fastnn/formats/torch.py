@@ -39,7 +39,7 @@ def read_file(path: str | os.PathLike[str], activations: str | Sequence[str] | N
     try:
         return read_state_dict(found, activations)
     except ValueError as error:
-        raise ModelFileError(f"{os.fsdecode(path)}: {error}") from error
+        raise ModelFileError(f"{os.fsdecode(path)}: {error!s:.400}") from error
 
 
 def read_state_dict(state: Mapping[str, Any], activations: str | Sequence[str] | None) -> list[Dense]:
