@@ -133,7 +133,7 @@ def test_a_hostile_header(tmp_path: Path, header: str, complaint: str) -> None:
     assert len(str(caught.value)) < 500 + len(str(path))
 
 
-@pytest.mark.parametrize("length", [0, 1, 100, (4 << 20) + 1, 2**63 - 1, 2**63, 2**64 - 1])
+@pytest.mark.parametrize("length", [0, 1, 100, (2 << 20) + 1, 2**63 - 1, 2**63, 2**64 - 1])
 def test_a_header_of_false_length(tmp_path: Path, length: int) -> None:
     path = tmp_path / "h.safetensors"
     path.write_bytes(length.to_bytes(8, "little") + b"{}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 import re
@@ -75,7 +76,7 @@ def change(rng: random.Random, document: Any) -> None:
     elif deed == 1:
         node[key] = rng.choice(NUMBERS)
     elif deed == 2:
-        node[key] = rng.choice(VALUES)
+        node[key] = copy.deepcopy(rng.choice(VALUES))
     elif deed == 3:
         node[key] = json.loads(json.dumps(other[other_key]))
     elif deed == 4 and isinstance(node, list):

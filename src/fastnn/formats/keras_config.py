@@ -77,18 +77,18 @@ def is_own(layer: Any) -> bool:
 def linear_order(config: Any, layers: Mapping[str, Part]) -> list[str]:
     """Return the names of a functional model's layers from input to output, which must be one chain."""
     name = only_name(config.get("output_layers"), "outputs")
-    order: list[str] = []
+    order: dict[str, None] = {}
     while name not in order:
         if name not in layers:
             raise ValueError(f"its layers lead to {shown(name)}, which isn't one of them")
-        order.append(name)
+        order[name] = None
         nodes = layers[name].layer.get("inbound_nodes")
         if nodes == []:
             break
         name = inbound(name, nodes)
     if name != only_name(config.get("input_layers"), "inputs") or len(order) != len(layers):
         raise ValueError("its layers aren't one chain from its input to its output")
-    return order[::-1]
+    return list(order)[::-1]
 
 
 def inbound(name: str, nodes: Any) -> str:

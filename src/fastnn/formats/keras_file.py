@@ -22,7 +22,7 @@ Array = np.ndarray[Any, Any]
 
 CONFIG = "config.json"
 WEIGHTS = "model.weights.h5"
-MAX_CONFIG = 4 << 20
+MAX_CONFIG = 2 << 20  # parsed, it can take 40 times as much
 MAX_DIRECTORY = 1 << 18
 END = b"PK\5\6"  # of the 22 bytes that end a zip without a comment
 LARGE_END = b"PK\6\7"  # before them in a zip over 4 GiB

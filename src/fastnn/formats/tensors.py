@@ -11,8 +11,8 @@ from fastnn.formats.files import ModelFileError, parse_json, shown
 
 Array = np.ndarray[Any, Any]
 
-# A header has some 100 bytes for each tensor. Parsed, it takes more than ten times its size.
-MAX_HEADER = 4 << 20
+# A header has some 100 bytes for each tensor. Parsed, it can take 40 times its size.
+MAX_HEADER = 2 << 20
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, Array]]:
