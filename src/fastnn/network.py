@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from fastnn import activations
 from fastnn._core.engine import Plan
-from fastnn.formats import native, torch
+from fastnn.formats import keras, native, torch
 from fastnn.formats.golden import record
 from fastnn.layers import Dense, check_dtype
 
@@ -212,6 +212,8 @@ class Network(Plan):
         ------
         ImportError
             If PyTorch isn't installed.
+        ValueError
+            If it lacks one of the activations.
 
         Examples
         --------
@@ -223,6 +225,30 @@ class Network(Plan):
         )
         """
         return torch.write(self._layers)
+
+    def to_keras(self) -> Any:
+        """Return the network as a Keras 3 model.
+
+        Returns
+        -------
+        keras.Sequential
+            A Dense with its activation for each layer, with copies of the parameters, in the network's dtype.
+
+        Raises
+        ------
+        ImportError
+            If Keras isn't installed.
+        ValueError
+            If it lacks one of the activations.
+
+        Examples
+        --------
+        >>> import fastnn
+        >>> net = fastnn.Network([fastnn.Dense([[0.5, -0.2]], [0.1], "sigmoid")])
+        >>> [layer.units for layer in net.to_keras().layers]  # doctest: +SKIP
+        [1]
+        """
+        return keras.write(self._layers)
 
     def __repr__(self) -> str:
         widths = "-".join(str(n) for n in (self.n_inputs, *(layer.n_outputs for layer in self._layers)))

@@ -66,6 +66,17 @@ def shuffle(model: Any) -> None:
             variable.assign(rng.uniform(0.1, 1, variable.shape) * (-1 if "kernel" in variable.path else 1))
 
 
+def back(net: fastnn.Network) -> None:
+    """The network is the same after a way through Keras, whose model gives its outputs."""
+    model = net.to_keras()
+    assert fastnn.from_keras(model) == net
+    x = np.random.default_rng(2).standard_normal((9, net.n_inputs)).astype(net.dtype)
+    y = net(x)
+    expected = np.asarray(keras.ops.convert_to_numpy(model(x)))
+    assert expected.dtype == y.dtype
+    assert np.abs(y - expected).max() <= LIMIT * np.abs(y).max()
+
+
 def agree(model: Any, tmp_path: Path, limit: float = LIMIT, shape: tuple[int, ...] = ()) -> fastnn.Network:
     """The networks of the model and of its file are the same, and give the model's outputs."""
     net = fastnn.from_keras(model)
@@ -109,12 +120,14 @@ def test_every_activation_by_name(tmp_path: Path, function: str, dtype: str) -> 
     assert same_bits(net.layers[0].weight, keras.ops.convert_to_numpy(model.layers[0].kernel).T)
     assert [layer.activation for layer in net.layers] == [FUNCTIONS[function]] * 2
     assert net.dtype == dtype
+    back(net)
 
 
 @pytest.mark.parametrize(("activation", "layer"), LAYERS)
 def test_every_activation_as_a_layer(tmp_path: Path, activation: str, layer: Callable[[], Any]) -> None:
     net = agree(sequential(layers.Dense(9), layer(), layers.Dense(4), layer()), tmp_path)
     assert [layer.activation for layer in net.layers] == [activation] * 2
+    back(net)
     if activation != "tanh":
         net = agree(sequential(layers.Dense(9, activation=layer())), tmp_path)
         assert [layer.activation for layer in net.layers] == [activation]
@@ -251,6 +264,12 @@ class TestShapes:
 
 def mine(x: Any) -> Any:
     return x
+
+
+def test_what_keras_does_not_have() -> None:
+    net = fastnn.Network([fastnn.Dense([[1.0]], activation="clip(-2, 0.5)")])
+    with pytest.raises(ValueError, match=r"Keras has no clip\(-2, 0.5\)"):
+        net.to_keras()
 
 
 class Mine(layers.Layer):

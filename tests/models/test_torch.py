@@ -257,6 +257,11 @@ class TestToTorch:
             module[0].weight.zero_()
         assert net.layers[0].weight[0, 0] == 1.5, "its parameters are copies"
 
+    def test_what_pytorch_does_not_have(self) -> None:
+        net = Network([Dense([[1.0]], activation="hard_sigmoid(0.2, 0.5)")])
+        with pytest.raises(ValueError, match=r"PyTorch has no hard_sigmoid\(0.2, 0.5\)"):
+            net.to_torch()
+
     @pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
     def test_no_inputs_or_no_outputs(self) -> None:
         net = Network([Dense(np.ones((3, 0)), np.ones(3)), Dense(np.ones((0, 3)), np.ones(0), "tanh")])

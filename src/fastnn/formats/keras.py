@@ -1,4 +1,4 @@
-"""Keras 3: live models, and the configuration that a ``.keras`` file holds too, as dense layers.
+"""Keras 3: live models, and the configuration that a ``.keras`` file holds too, as dense layers; and back.
 
 Both are read alike: the configuration says which layers there are, a `Source` gives their variables.
 """
@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from fastnn.extras import need
 from fastnn.formats.chain import Chain
 from fastnn.formats.files import parse_json, shown
 from fastnn.formats.keras_config import Part, Source, member, parts
-from fastnn.formats.peers import activation_of, is_number
+from fastnn.formats.peers import activation_of, is_number, peer_of
 from fastnn.layers import Dense
 
 Array = np.ndarray[Any, Any]
@@ -80,6 +81,30 @@ def input_shape(config: Mapping[str, Any]) -> list[int]:
     if not lengths or not all(type(n) is int and n >= 0 for n in lengths):
         raise ValueError(f"its shape is {shown(shape)}, expected a batch of rows of known length")
     return lengths
+
+
+def write(layers: Sequence[Dense]) -> Any:
+    """Return layers as a ``keras.Sequential`` of as many Dense."""
+    keras = need("keras", "Network.to_keras")
+    parts: list[Any] = [keras.Input((layers[0].n_inputs,), dtype=str(layers[0].dtype))]
+    for layer in layers:
+        activation = activation_for(keras, layer.activation)
+        settings = {"use_bias": layer.bias is not None, "dtype": str(layer.dtype)}
+        parts.append(keras.layers.Dense(layer.n_outputs, activation, **settings))
+    model = keras.Sequential(parts)
+    for layer, part in zip(layers, parts[1:], strict=True):
+        part.set_weights([layer.weight.T] if layer.bias is None else [layer.weight.T, layer.bias])
+    return model
+
+
+def activation_for(keras: Any, name: str) -> Any:
+    """Return what a Dense of Keras's takes as its activation: a function's name, or a layer."""
+    function, layer = peer_of("keras", name), peer_of("keras_layers", name)
+    if function is not None:
+        return function[0]
+    if layer is not None:
+        return getattr(keras.layers, layer[0])(**layer[1])
+    raise ValueError(f"Keras has no {name}")
 
 
 # What each kind of layer does to the chain.
