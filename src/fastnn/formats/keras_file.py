@@ -60,7 +60,7 @@ def read_zip(path: str) -> tuple[Any, bytes]:
         except (OSError, RuntimeError, ValueError, LookupError, EOFError, zipfile.BadZipFile) as error:
             if isinstance(error, ModelFileError):
                 raise
-            raise ModelFileError(f"{path} is no sound zip file: {error}") from error
+            raise ModelFileError(f"{path} is no sound zip file: {error!s:.300}") from error
     return parse_json(text, f"{path}: its {CONFIG}"), weights
 
 
