@@ -194,3 +194,20 @@ def test_no_rows_without_bytes(path: Path) -> None:
         change(path, shaped(name, [10**12, 0]))
     with pytest.raises(ModelFileError, match="k from 1 to 1000"):
         fastnn.load(path)
+
+
+def test_any_bit_of_a_small_file(path: Path) -> None:
+    net = Network([Dense([[1.5]])])
+    net.save(path, golden=[1.0])
+    data = path.read_bytes()
+    refused = 0
+    for i in range(8 * len(data)):
+        damaged = bytearray(data)
+        damaged[i // 8] ^= 1 << i % 8
+        path.write_bytes(damaged)
+        try:
+            assert fastnn.load(path) == net, f"bit {i % 8} of byte {i // 8}"
+        except ModelFileError:
+            refused += 1
+    # The rest is in white space, in the word "pt", or in the name under which the golden vectors are found.
+    assert refused > 0.9 * 8 * len(data)
