@@ -166,6 +166,7 @@ def shaped(name: str, shape: Any) -> Callable[[dict[str, Any]], object]:
         ),
         (shaped("inputs", [4, 19]), r"inputs has shape \[4, 19\] and 640 bytes"),
         (shaped("inputs", [4.0, 20]), r"inputs has shape \[4.0, 20\]"),
+        (shaped("inputs", [4, 20.0]), r"inputs has shape \[4, 20.0\]"),
         (shaped("inputs", [True, 20]), r"inputs has shape \[True, 20\]"),
         (shaped("inputs", []), r"inputs has shape \[\]"),
         (shaped("inputs", [-4, -20]), r"inputs has shape \[-4, -20\]"),

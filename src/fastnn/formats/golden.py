@@ -115,7 +115,7 @@ def from_json(path: str, found: Any, network: Plan) -> Golden:
         except ValueError as error:
             raise ModelFileError(f"{path}: golden {name} isn't base64: {error}") from error
         shape = member(array, "shape", list)
-        rows = shape[0] if shape and type(shape[0]) is int else 0
+        rows = shape[0] if shape and all(type(n) is int for n in shape) else 0
         size = rows * width * network.dtype.itemsize
         if not 1 <= rows <= MAX_EXAMPLES or shape != [rows, width] or len(data) != size:
             raise ModelFileError(
