@@ -126,12 +126,21 @@ class Stored:
         dataset = self.linked(group, name, path)
         if not isinstance(dataset, self.h5py.Dataset):
             raise ValueError(f"{path} is no array")
+        if dataset.dtype.kind not in "fiu" and not is_bfloat16(dataset):
+            # Text and lists can be many times as long as what is stored.
+            raise ValueError(f"{path} has dtype {dataset.dtype}, expected floating-point numbers")
         plain = dataset.chunks is None and dataset.external is None and not dataset.is_virtual
         if not plain or dataset.id.get_storage_size() != dataset.nbytes or dataset.nbytes > self.size:
             raise ValueError(f"{path} isn't stored in one piece, of {dataset.nbytes} bytes")
         if max(dataset.shape, default=0) > self.size:
             raise ValueError(f"{path} has shape {dataset.shape}, more than fits in {self.size} bytes")
         array: Array = np.asarray(dataset[()])
-        if array.dtype == "V2" and dataset.attrs.get("dtype") == "bfloat16":
+        if is_bfloat16(dataset):
             return (array.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
         return array
+
+
+def is_bfloat16(dataset: Any) -> bool:
+    """Whether a dataset is of bfloat16, which Keras stores as bytes with a note."""
+    noted = dataset.dtype == "V2" and "dtype" in dataset.attrs
+    return noted and dataset.attrs.get_id("dtype").shape == () and dataset.attrs["dtype"] == "bfloat16"
