@@ -24,7 +24,7 @@ test-models: $(VENV)/.models
 
 # 10^5 damaged and hostile files of each format: half an hour.
 fuzz: $(VENV)/.models
-	$(BIN)/python tests/models/fuzz.py native torch-safetensors keras onnx --cases 100000
+	$(BIN)/python tests/models/fuzz.py native torch-safetensors keras --cases 100000
 
 # Every float32 through every function on every instruction set: see docs/numerics.md, which it writes to.
 exhaustive: $(INSTALLED)

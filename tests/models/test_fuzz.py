@@ -7,12 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from fuzz_targets import TARGETS
 from support import needs
 
 FUZZ = Path(__file__).with_name("fuzz.py")
 
 
-@pytest.mark.parametrize("target", ["native", "torch-safetensors", "keras", "onnx"])
+@pytest.mark.parametrize("target", TARGETS)
 def test_damaged_files(target: str) -> None:
     if target in ("keras", "onnx"):
         needs({"keras": "h5py"}.get(target, target))
