@@ -31,6 +31,11 @@ net.save(sys.argv[2], golden=[[0.25 * i - 2 for i in range(net.n_inputs)]])
 LOAD = "import sys, fastnn; print(fastnn.load(sys.argv[1]).n_outputs)"
 
 
+compares_bits = pytest.mark.skipif(
+    fastnn.isa() not in FUSED_ISAS, reason="bits are compared with fused multiply-add"
+)
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "net.safetensors"
@@ -95,7 +100,7 @@ class TestKept:
             with pytest.raises(ModelFileError, match=r"is damaged: output \d of golden example"):
                 fastnn.load(path)
 
-    @pytest.mark.skipif(fastnn.isa() not in FUSED_ISAS, reason="bits are compared with fused multiply-add")
+    @compares_bits
     def test_one_rounding_is_damage(self, path: Path, dtype: Any) -> None:
         Network(LAYERS, dtype).save(path, golden=X)
         change(path, lambda about: nudge(about["golden"], dtype, 1))
@@ -197,6 +202,7 @@ def test_no_rows_without_bytes(path: Path) -> None:
         fastnn.load(path)
 
 
+@compares_bits
 def test_any_bit_of_a_small_file(path: Path) -> None:
     net = Network([Dense([[1.5]])])
     net.save(path, golden=[1.0])

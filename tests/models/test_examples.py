@@ -24,7 +24,7 @@ EXAMPLES = [
 @pytest.mark.parametrize("test", EXAMPLES, ids=lambda test: test.name)
 def test_example(test: doctest.DocTest) -> None:
     for example in test.examples:
-        for package in re.findall(r"^(?:import|from) (\w+)", example.source):
+        for package in re.findall(r"(?:^import |^from |\.to_)(\w+)", example.source):
             needs(package)
         example.options.pop(doctest.SKIP, None)
     runner = doctest.DocTestRunner()
