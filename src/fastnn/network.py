@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from fastnn import activations
+from fastnn import activations, streaming
 from fastnn._core.engine import Plan
 from fastnn.formats import keras, native, torch
 from fastnn.formats.golden import record
@@ -103,6 +103,78 @@ class Network(Plan):
         dtype('float32')
         """
         return Network(self._layers, dtype)
+
+    def predict(
+        self, x: ArrayLike | Iterable[ArrayLike], batch_size: int | None = None, progress: bool = False
+    ) -> Array:
+        """Return the outputs of many rows, which needn't be in memory at once.
+
+        Parameters
+        ----------
+        x : array_like, shape (B, n_inputs), or iterable of them
+            Real numbers, of any dtype. What has a shape and can be sliced is read a block of rows at a time:
+            a ``numpy.memmap``, say, or a data set of an HDF5 file. An iterable's arrays are blocks; their
+            outputs are put one below the other.
+        batch_size : int, optional
+            How many rows are read at a time; by default what 16 MiB hold. It doesn't change the result. An
+            iterable's blocks are taken as they come.
+        progress : bool, default False
+            Whether to show the rows done, and rows a second, on stderr.
+
+        Returns
+        -------
+        ndarray, shape (B, n_outputs)
+            In the network's dtype: the bits are those of ``net(x)``.
+
+        Raises
+        ------
+        TypeError
+            If x holds no real numbers, or batch_size is no integer.
+        ValueError
+            If x or a block has another shape, or batch_size is below 1.
+
+        Examples
+        --------
+        >>> import fastnn, numpy as np
+        >>> net = fastnn.Network([fastnn.Dense([[0.5, -0.2]], [0.1], "relu")])
+        >>> net.predict(np.ones((1000, 2)), batch_size=64).shape
+        (1000, 1)
+        >>> net.predict(np.ones((n, 2)) for n in (3, 0, 4)).shape
+        (7, 1)
+        """
+        return streaming.predict(self, x, batch_size, progress)
+
+    def iter_predict(self, blocks: Iterable[ArrayLike]) -> Iterator[Array]:
+        """Yield the outputs of one block of rows after the other.
+
+        Parameters
+        ----------
+        blocks : iterable of array_like, shape (B, n_inputs)
+            Real numbers, of any dtype; each block with as many rows as it likes.
+
+        Yields
+        ------
+        ndarray, shape (B, n_outputs)
+            The outputs of a block, in the network's dtype. The next block isn't asked for before they are
+            taken.
+
+        Raises
+        ------
+        TypeError
+            If a block holds no real numbers.
+        ValueError
+            If a block has another shape.
+
+        Examples
+        --------
+        >>> import fastnn
+        >>> net = fastnn.Network([fastnn.Dense([[0.5, -0.2]], [0.1], "relu")])
+        >>> for output in net.iter_predict([[[1, 2], [3, 4]], [[5, 6]]]):
+        ...     print(output.round(5).tolist())
+        [[0.2], [0.8]]
+        [[1.4]]
+        """
+        return streaming.outputs_of(self, blocks)
 
     def trace(self, x: ArrayLike) -> Trace:
         """Return every layer's Z and A for one example or a batch.

@@ -41,6 +41,11 @@ def may_overlap(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> bool:
 
 def thread_count(name: str, value: Any) -> int:
     """Return `value` as a number of threads."""
+    return min(positive_integer(name, value), MAX_THREADS)
+
+
+def positive_integer(name: str, value: Any) -> int:
+    """Return `value` as an integer, or say why it isn't one from 1 up."""
     if isinstance(value, bool):
         raise TypeError(f"{name} is a bool, expected an integer from 1 up")
     try:
@@ -49,7 +54,7 @@ def thread_count(name: str, value: Any) -> int:
         raise TypeError(f"{name} is a {type(value).__name__}, expected an integer from 1 up") from None
     if count < 1:
         raise ValueError(f"{name} is {count}, expected an integer from 1 up")
-    return min(count, MAX_THREADS)
+    return count
 
 
 MAX_THREADS = 1024

@@ -1,0 +1,79 @@
+"""Rows in blocks: what goes through a network without being in memory all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from fastnn._core.checks import positive_integer, real_array
+from fastnn._core.engine import Plan
+
+Array = np.ndarray[Any, Any]
+
+# Of inputs or outputs in float64, whichever are more. Smaller blocks give threads too little to do at once.
+BLOCK_BYTES = 16 * 2**20
+
+
+def rows_in_block(plan: Plan, batch_size: int | None = None) -> int:
+    """Return how many rows a block has: as many as were asked for, else as many as BLOCK_BYTES hold."""
+    if batch_size is not None:
+        return positive_integer("batch_size", batch_size)
+    return max(1, BLOCK_BYTES // (8 * max(plan.n_inputs, plan.n_outputs, 1)))
+
+
+def outputs_of(plan: Plan, blocks: Iterable[Any]) -> Iterator[Array]:
+    """Yield the outputs of one block after the other."""
+    for i, block in enumerate(blocks):
+        yield plan(rows(f"block {i}", block, plan.n_inputs))
+
+
+def predict(plan: Plan, x: Any, batch_size: int | None, progress: bool) -> Array:
+    """Return the outputs of an array, or of an iterable of blocks, as `Network.predict` does."""
+    step = rows_in_block(plan, batch_size)
+    if is_blocks(x):
+        with progress_bar(None, progress) as bar:
+            outputs = [np.empty((0, plan.n_outputs), plan.dtype)]
+            for output in outputs_of(plan, x):
+                outputs.append(output)
+                bar.update(len(output))
+        return np.concatenate(outputs)
+    if not hasattr(x, "shape"):
+        x = real_array("x", x)
+    check_shape("x", tuple(x.shape), plan.n_inputs)
+    n = x.shape[0]
+    out = np.empty((n, plan.n_outputs), plan.dtype)
+    with progress_bar(n, progress) as bar:
+        for start in range(0, n, step):
+            target = out[start : start + step]
+            plan(x[start : start + step], target)
+            bar.update(len(target))
+    return out
+
+
+def is_blocks(x: Any) -> bool:
+    """Whether x is an iterable of blocks rather than an array, or lists that become one."""
+    if hasattr(x, "shape") or not isinstance(x, Iterable):
+        return False
+    return not isinstance(x, list | tuple) or (len(x) > 0 and getattr(x[0], "ndim", None) == 2)
+
+
+def rows(name: str, value: Any, width: int) -> Array:
+    """Return a value as an array of rows with that many numbers, or say why it isn't one."""
+    array = real_array(name, value)
+    check_shape(name, array.shape, width)
+    return array
+
+
+def check_shape(name: str, shape: tuple[int, ...], width: int) -> None:
+    """Raise unless a shape is that of rows with so many numbers."""
+    if len(shape) != 2 or shape[1] != width:
+        raise ValueError(f"{name} has shape {shape}, but the network expects (B, {width})")
+
+
+def progress_bar(total: int | None, shown: bool | None) -> Any:
+    """Return a bar that counts rows on stderr; `shown` None is where that is a terminal."""
+    from tqdm import tqdm  # an import that few need
+
+    return tqdm(total=total, unit=" rows", unit_scale=True, disable=None if shown is None else not shown)
