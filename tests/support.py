@@ -48,6 +48,18 @@ def same():
     return net(x, threads=2).tobytes() == y.tobytes() == net(x, threads=1).tobytes()
 """
 
+# The peak starts anew with begin(); getrusage's would count what the parent of this process took.
+PEAK = """
+from pathlib import Path
+
+def begin():
+    Path("/proc/self/clear_refs").write_text("5")
+
+def peak():
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(status["VmHWM"].split()[0])
+"""
+on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux's /proc")
 
 def with_parameters(row: Activation) -> Iterator[str]:
     """Yield an activation's name, and with other parameters than the defaults if it has any."""

@@ -189,10 +189,10 @@ def test_a_reader_that_goes_away() -> None:
 
 
 def test_nothing_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(self: Path, target: Path) -> None:
+    def full(source: Path, target: Path) -> None:
         raise OSError("no space")
 
-    monkeypatch.setattr(Path, "replace", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(OSError, match="no space"):
         files.write(tmp_path / "report.json", b"{}")
     assert list(tmp_path.iterdir()) == []

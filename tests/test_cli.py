@@ -6,13 +6,14 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from support import ISAS
 
 import fastnn
-from fastnn import _build_info
+from fastnn import Dense, Network, _build_info
 
 
 def fastnn_command(*arguments: str, **environment: str) -> Any:
@@ -85,9 +86,44 @@ def test_version() -> None:
 def test_help() -> None:
     text = printed("--help")
     assert text == printed("-h")
-    for word in ("demo", "bench", "info", "--version"):
+    commands = ("predict", "convert", "summary", "demo", "bench", "info")
+    for word in (*commands, "--version"):
         assert word in text
-    assert "demo" in printed("demo", "--help")
+    for command in commands:
+        assert printed(command, "--help").startswith(f"usage: fastnn {command} [-h]")
+
+
+NET = Network([Dense([[0.5, -0.25]], [0.1], "sigmoid")])
+
+
+class TestModelFiles:
+    def test_summary(self, tmp_path: Path) -> None:
+        NET.save(tmp_path / "net.safetensors")
+        assert printed("summary", str(tmp_path / "net.safetensors")) == f"{NET.summary()}\n"
+
+    def test_convert(self, tmp_path: Path) -> None:
+        NET.save(tmp_path / "model")
+        assert printed("convert", str(tmp_path / "model"), str(tmp_path / "net.safetensors")) == ""
+        assert fastnn.load(tmp_path / "net.safetensors") == NET
+
+    def test_errors_are_one_line(self, tmp_path: Path) -> None:
+        path = tmp_path / "net.safetensors"
+        for arguments in (("summary", str(path)), ("convert", str(path), str(tmp_path / "b.safetensors"))):
+            done = fastnn_command(*arguments)
+            assert (done.returncode, done.stdout) == (1, "")
+            assert done.stderr == f"fastnn {arguments[0]}: error: {path}: No such file or directory\n"
+        path.write_bytes(b"nothing")
+        done = fastnn_command("convert", str(path), str(tmp_path / "b.safetensors"))
+        assert done.returncode == 1
+        assert done.stderr.startswith(f"fastnn convert: error: {path} is no sound safetensors file")
+        assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+    def test_unknown_format_is_refused(self, tmp_path: Path) -> None:
+        NET.save(tmp_path / "net.safetensors")
+        done = fastnn_command("convert", str(tmp_path / "net.safetensors"), str(tmp_path / "net.pt"))
+        assert done.returncode == 2
+        assert "argument B: " in done.stderr
+        assert "isn't a name that ends in .safetensors" in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [(), ("train",), ("demo", "extra"), ("info", "--loud")], ids=str)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
 
 import pytest
-from support import LARGE_NETWORK, output_of
+from support import LARGE_NETWORK, PEAK, on_linux, output_of
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
@@ -81,20 +80,6 @@ with multiprocessing.get_context("fork").Pool(3) as pool:
     assert pool.map(first, range(12)) == [row.tobytes() for row in y[:12]]
 """
         assert output_of(LARGE_NETWORK + code) == ""
-
-
-# The peak starts anew with begin(); getrusage's would count what the parent of this process took.
-PEAK = """
-from pathlib import Path
-
-def begin():
-    Path("/proc/self/clear_refs").write_text("5")
-
-def peak():
-    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    return int(status["VmHWM"].split()[0])
-"""
-on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux's /proc")
 
 
 @on_linux

@@ -1,46 +1,74 @@
-"""The command line: ``fastnn demo``, ``fastnn bench`` and ``fastnn info``."""
+"""The command line: a table of commands, and how each of them ends."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
-import platform
+import signal
 import sys
-from collections.abc import Sequence
-
-import numpy as np
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import fastnn
-from fastnn import _build_info, demo, threads
-from fastnn._core import dispatch, engine
+from fastnn import demo, info, model_commands
+from fastnn.arguments import CommandError
 from fastnn.bench import command as bench
+from fastnn.predict import command as predict
 
 INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
+KILLED = 128  # and, with the signal's number added, of one that a signal ended
+
+# For the user to mend: a line is enough.
+EXPECTED = (CommandError, fastnn.ModelFileError, OSError, ImportError)
+
+
+class Command(NamedTuple):
+    """What ``fastnn NAME`` does."""
+
+    help: str
+    run: Callable[[argparse.Namespace], object]
+    add_arguments: Callable[[argparse.ArgumentParser], object] = lambda parser: None
+    description: str | None = None
+
+
+COMMANDS = {
+    "predict": Command(
+        "a network's outputs for all rows of files",
+        predict.run,
+        predict.add_arguments,
+        predict.DESCRIPTION,
+    ),
+    "convert": Command(
+        "a model file from one format into another",
+        model_commands.convert,
+        model_commands.add_convert_arguments,
+        "Read a model file of any format that fastnn reads and write it in the format that B's name says.",
+    ),
+    "summary": Command(
+        "the layers of a model file", model_commands.summary, model_commands.add_summary_arguments
+    ),
+    "demo": Command(
+        "a worked example, then handwritten digits, timed side by side", lambda options: demo.run()
+    ),
+    "bench": Command(
+        "how fast the kernels are, beside what this processor can do",
+        bench.run,
+        bench.add_arguments,
+        "Measure layers, activations, networks and batch sizes in turns with bare multiply-adds "
+        "and bare reading: half a minute for each instruction set and dtype.",
+    ),
+    "info": Command("version, instruction sets, threads, how it was built", lambda options: info.run()),
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code."""
-    parser = argparse.ArgumentParser(
-        prog="fastnn",
-        description="Feed-forward neural networks on CPUs: fast, small, the same bits everywhere.",
-    )
-    parser.add_argument("--version", action="version", version=f"fastnn {fastnn.__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    shown = commands.add_parser("demo", help="a worked example, then handwritten digits, timed side by side")
-    shown.set_defaults(run=lambda _: demo.run())
-    shown = commands.add_parser(
-        "bench",
-        help="how fast the kernels are, beside what this processor can do",
-        description="Measure layers, activations, networks and batch sizes in turns with bare multiply-adds "
-        "and bare reading: half a minute for each instruction set and dtype.",
-    )
-    bench.add_arguments(shown)
-    shown.set_defaults(run=bench.run)
-    shown = commands.add_parser("info", help="version, instruction sets, threads, how it was built")
-    shown.set_defaults(run=lambda _: info())
-    arguments = parser.parse_args(argv)
+    options = parser().parse_args(argv)
     try:
-        arguments.run(arguments)
+        with ended_by_signals():
+            COMMANDS[options.command].run(options)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -48,30 +76,48 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read the output wants no more: `fastnn bench | head`. Python would try to write the rest.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except EXPECTED as error:
+        print(f"fastnn {options.command}: error: {in_one_line(error)}", file=sys.stderr)
+        return 1
     return 0
 
 
-def info() -> None:
-    """Print what runs here, and why."""
-    rows = {
-        "fastnn": fastnn.__version__,
-        "Python": f"{platform.python_version()}, NumPy {np.__version__}, {platform.platform()}",
-        "instruction set": f"{fastnn.isa()} ({dispatch.REASON})",
-        "available": ", ".join(fastnn.available_isas()),
-        "built": ", ".join(_build_info.ISAS),
-        "threads": f"{fastnn.get_num_threads()} ({threads.source()})",
-        "OpenMP": openmp(),
-        "compiler": _build_info.COMPILER,
-        "flags": _build_info.FLAGS,
-        f"flags of {fastnn.isa()}": _build_info.ISA_FLAGS[fastnn.isa()] or "none",
-    }
-    width = max(map(len, rows))
-    for name, value in rows.items():
-        print(f"{name:<{width}}  {value}")
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    whole = argparse.ArgumentParser(
+        prog="fastnn",
+        description="Feed-forward neural networks on CPUs: fast, small, the same bits everywhere.",
+    )
+    whole.add_argument("--version", action="version", version=f"fastnn {fastnn.__version__}")
+    commands = whole.add_subparsers(dest="command", required=True, metavar="command")
+    for name, command in COMMANDS.items():
+        command.add_arguments(commands.add_parser(name, help=command.help, description=command.description))
+    return whole
 
 
-def openmp() -> str:
-    """Return what OpenMP adds to the number of threads."""
-    if not _build_info.OPENMP:
-        return "no: this build uses one thread"
-    return f"yes, allows {engine.openmp_threads()} (OMP_NUM_THREADS, threadpoolctl)"
+def in_one_line(error: Exception) -> str:
+    """Return an error's message, naming the file of a system's error first."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+@contextlib.contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Let the signals that ask a program to end do so like an error: no temporary file is left behind."""
+
+    def end(number: int, frame: Any) -> None:
+        raise SystemExit(KILLED + number)
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            # One that is ignored, as under nohup, still is.
+            if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+                before[number] = signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -2,44 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from fastnn.arguments import target, target_named
+from fastnn.formats.files import replacing
 
-def target(text: str) -> Path:
-    """Return the path of a file that can be written; argparse names the argument where it can't.
-
-    Parameters
-    ----------
-    text : str
-        A path; nothing need be there yet, but the folder.
-
-    Raises
-    ------
-    argparse.ArgumentTypeError
-        If the folder doesn't exist or can't be written, or something else than a file stands there.
-    """
-    path = Path(text).resolve()
-    if path.exists() and not path.is_file():
-        raise argparse.ArgumentTypeError(f"{text} isn't a file")
-    if not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(f"{text}: the folder {path.parent} doesn't exist")
-    try:
-        with tempfile.TemporaryFile(dir=path.parent):
-            return path
-    except OSError as error:
-        raise argparse.ArgumentTypeError(f"{text} can't be written: {error.strerror}") from None
+__all__ = ["picture_target", "target", "write", "write_json"]
 
 
 def picture_target(text: str) -> Path:
     """Return the path of a PNG that can be written; see `target`."""
-    if not text.lower().endswith(".png"):
-        raise argparse.ArgumentTypeError(f"{text} isn't a name that ends in .png")
-    return target(text)
+    return target_named(text, [".png"])
 
 
 def write_json(path: Path, report: Mapping[str, object]) -> None:
@@ -49,9 +24,5 @@ def write_json(path: Path, report: Mapping[str, object]) -> None:
 
 def write(path: Path, data: bytes) -> None:
     """Write a file in one step: whoever looks sees the old one or the new one."""
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        unfinished.write_bytes(data)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with replacing(path) as file:
+        file.write(data)

@@ -1,0 +1,37 @@
+"""``fastnn info``: what runs here, and why."""
+
+from __future__ import annotations
+
+import platform
+
+import numpy as np
+
+import fastnn
+from fastnn import _build_info, threads
+from fastnn._core import dispatch, engine
+
+
+def run() -> None:
+    """Print what runs here, and why."""
+    rows = {
+        "fastnn": fastnn.__version__,
+        "Python": f"{platform.python_version()}, NumPy {np.__version__}, {platform.platform()}",
+        "instruction set": f"{fastnn.isa()} ({dispatch.REASON})",
+        "available": ", ".join(fastnn.available_isas()),
+        "built": ", ".join(_build_info.ISAS),
+        "threads": f"{fastnn.get_num_threads()} ({threads.source()})",
+        "OpenMP": openmp(),
+        "compiler": _build_info.COMPILER,
+        "flags": _build_info.FLAGS,
+        f"flags of {fastnn.isa()}": _build_info.ISA_FLAGS[fastnn.isa()] or "none",
+    }
+    width = max(map(len, rows))
+    for name, value in rows.items():
+        print(f"{name:<{width}}  {value}")
+
+
+def openmp() -> str:
+    """Return what OpenMP adds to the number of threads."""
+    if not _build_info.OPENMP:
+        return "no: this build uses one thread"
+    return f"yes, allows {engine.openmp_threads()} (OMP_NUM_THREADS, threadpoolctl)"

@@ -1,0 +1,40 @@
+"""``fastnn convert`` and ``fastnn summary``: one model file into another, and what one holds."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import fastnn
+from fastnn.arguments import either, target_named
+from fastnn.network import Network
+
+# By a file's suffix: what writes it.
+WRITERS: dict[str, Callable[[Network, Path], None]] = {".safetensors": Network.save}
+
+
+def add_convert_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``fastnn convert`` to a parser."""
+    parser.add_argument("source", metavar="A", help="a model file of any format that fastnn reads")
+    parser.add_argument("target", type=model_target, metavar="B", help=f"its name ends in {either(WRITERS)}")
+
+
+def model_target(text: str) -> Path:
+    """Return the path of a model file that can be written."""
+    return target_named(text, WRITERS)
+
+
+def convert(options: argparse.Namespace) -> None:
+    """Write a model in another format."""
+    WRITERS[options.target.suffix.lower()](fastnn.open_model(options.source), options.target)
+
+
+def add_summary_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``fastnn summary`` to a parser."""
+    parser.add_argument("model", metavar="MODEL", help="a model file of any format that fastnn reads")
+
+
+def summary(options: argparse.Namespace) -> None:
+    """Print a model's layers."""
+    print(fastnn.open_model(options.model).summary())

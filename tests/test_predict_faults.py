@@ -1,0 +1,221 @@
+"""`fastnn predict`: every fault in a file is named where it is, and nothing is written then."""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from predicting import NET, X, csv_of, in_a_folder_with_the_model, predict, predicted, refused
+from support import Array, same_bits
+
+from fastnn.predict import command, npy
+from fastnn.predict.tables import Options
+
+folder = pytest.fixture(autouse=True)(in_a_folder_with_the_model)
+
+
+class TestCsv:
+    @pytest.mark.parametrize(
+        ("lines", "message"),
+        [
+            ("a,b,c,d\n1,2,3,4\n1,x,3,4\n", "x.csv, line 3, column 'b': 'x' isn't a number"),
+            ("1,2,3,4\n\n\n1,2,3,NA\n", "x.csv, line 4, column 3: 'NA' isn't a number"),
+            ("1,2,3,4\n1,2,3_0,4\n", "x.csv, line 2, column 2: '3_0' isn't a number"),
+            ("1,2,3,4\n1,2,3,\u0661\n", "x.csv, line 2, column 3: '\u0661' isn't a number"),
+            ('"1\n",2,3,4\n1,2,"3\n3",4\n', "x.csv, line 3, column 2: '3\\n3' isn't a number"),
+            ("1,2,3,4\n1,2,3\n", "x.csv, line 2 has 3 fields, expected 4 as in the first line"),
+            ("1,2,3,4\n1,2,3,4,\n", "x.csv, line 2 has 5 fields, expected 4 as in the first line"),
+            ("1,2,3,4\n  \n", "x.csv, line 2 has 1 field, expected 4 as in the first line"),
+            ('1,2,3,4\n1,2,3,"4\n', "x.csv, line 2: unexpected end of data"),
+            ('1,2,3,4\n1,2,3,"4"5\n', "x.csv, line 2: ',' expected after '\"'"),
+            ("", "x.csv is empty"),
+            ("\n\n", "x.csv is empty"),
+            ("1;2;3;4\n", "x.csv has 1 column, but the network expects 4; --columns chooses some"),
+        ],
+    )
+    def test_faults_are_named_with_their_line(
+        self, lines: str, message: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        Path("x.csv").write_text(lines, encoding="utf-8")
+        assert refused(capsys, "x.csv") == message
+        assert refused(capsys, "x.csv", "--batch-size", "1") == message
+
+    def test_bytes_that_are_no_text(self, capsys: pytest.CaptureFixture[str]) -> None:
+        Path("x.csv").write_bytes(b"1,2,3,4\n1,2,3,\xff\n")
+        assert refused(capsys, "x.csv") == "x.csv, line 2, column 3: '\\udcff' isn't a number"
+        Path("x.csv").write_bytes("1,2,3,4\n".encode("utf-16"))
+        assert refused(capsys, "x.csv").startswith("x.csv, line 2 has 1 field")
+
+    def test_a_quote_that_is_never_closed_is_not_read_into_memory(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        Path("x.csv").write_text('1,2,3,4\n1,2,3,"' + "0,0,0,0\n" * 100_000)
+        assert refused(capsys, "x.csv") == "x.csv, line 2: field larger than field limit (131072)"
+
+    def test_header(self, capsys: pytest.CaptureFixture[str]) -> None:
+        Path("x.csv").write_text(csv_of(X, "0,1,2,3"))
+        assert refused(capsys, "x.csv") == (
+            "x.csv begins with 0,1,2,3: names of columns, or numbers? Say --header or --no-header"
+        )
+        assert len(predicted("x.csv", "--header")) == 101
+        assert len(predicted("x.csv", "--no-header")) == 102
+        assert len(predicted("x.csv", "--header", "--columns", "3,2,1,0")) == 101
+        Path("x.csv").write_text(csv_of(X, "5,6,7,8"))
+        assert len(predicted("x.csv")) == 102
+        assert len(predicted("x.csv", "--header", "--columns", "5,6,7,8")) == 101
+        Path("x.csv").write_text(csv_of(X))
+        assert refused(capsys, "x.csv", "--no-header") == "x.csv, line 1, column 0: 'a' isn't a number"
+
+
+class TestNan:
+    @pytest.fixture(params=["x.npy", "x.csv"])
+    def name(self, request: pytest.FixtureRequest) -> str:
+        x = X.copy()
+        x[42, 2] = np.nan
+        np.save("x.npy", x)
+        Path("x.csv").write_text(csv_of(x).replace("nan", ""))
+        return str(request.param)
+
+    def test_is_kept_in_its_row(self, name: str) -> None:
+        y = predicted(name)
+        assert np.isnan(y[42]).all()
+        assert same_bits(np.delete(y, 42, 0), np.delete(NET(X), 42, 0))
+        assert predicted(name, "--classes")[42] == -1
+
+    @pytest.mark.parametrize("rows", ["1", "5", "100"])
+    def test_is_an_error(self, name: str, rows: str, capsys: pytest.CaptureFixture[str]) -> None:
+        where = {"x.npy": "row 42, column 2", "x.csv": "line 44, column 'c'"}[name]
+        found = refused(capsys, name, "--nan=error", "--batch-size", rows)
+        assert found == f"{name}, {where} is NaN or missing"
+
+    def test_elsewhere_is_none(self, name: str) -> None:
+        assert same_bits(predicted(name, "--columns", "0,1,3,3", "--nan=error"), NET(X[:, [0, 1, 3, 3]]))
+        np.save("i.npy", np.ones((3, 4), "i4"))
+        assert len(predicted("i.npy", "--nan=error")) == 3
+
+
+class TestDamagedArrays:
+    @pytest.mark.parametrize(
+        ("array", "message"),
+        [
+            (X.astype("c8"), "has dtype complex64, expected real numbers"),
+            (np.full((2, 4), "a"), "has dtype <U1, expected real numbers"),
+            (np.zeros(3, "i4,f4"), "expected real numbers"),
+            (X[0], "has shape (4,), expected rows and columns"),
+            (X[None], "has shape (1, 101, 4), expected rows and columns"),
+        ],
+        ids=["complex", "text", "structured", "vector", "cube"],
+    )
+    @pytest.mark.parametrize("name", ["x.npy", "x.npz"])
+    def test_of_another_kind(
+        self, name: str, array: Array, message: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        np.save("x.npy", array)
+        np.savez("x.npz", array)
+        assert message in refused(capsys, name)
+
+    def test_no_pickle_is_opened(self, capsys: pytest.CaptureFixture[str]) -> None:
+        np.save("x.npy", np.full((2, 4), None), allow_pickle=True)
+        assert "has dtype object, expected real numbers" in refused(capsys, "x.npy")
+
+    def test_cut_short(self, capsys: pytest.CaptureFixture[str]) -> None:
+        np.save("x.npy", X)
+        whole = Path("x.npy").read_bytes()
+        for size in range(0, len(whole), 41):
+            Path("x.npy").write_bytes(whole[:size])
+            assert refused(capsys, "x.npy").startswith("x.npy ")
+        Path("x.npy").write_bytes(whole[:-1])
+        assert refused(capsys, "x.npy") == "x.npy has 1743 bytes, but its header promises 1744"
+
+    def test_header_lies(self, capsys: pytest.CaptureFixture[str]) -> None:
+        for shape in ("(-1, 4)", "(10**99, 4)", "(9" + "9" * 30 + ", 4)", "'rows'", "(2.0, 4)"):
+            header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}".encode()
+            start = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header))
+            Path("x.npy").write_bytes(start + header + bytes(100))
+            assert refused(capsys, "x.npy").startswith("x.npy ")
+
+    def test_cut_short_while_it_is_read(self) -> None:
+        np.save("x.npy", X)
+        (table,) = npy.open_npy(Path("x.npy"), Options())
+        blocks = table.blocks(10, range(4))
+        next(blocks)
+        os.truncate("x.npy", 1000)
+        with pytest.raises(ValueError, match=r"x\.npy was cut short while it was read"):
+            next(blocks)
+
+    def test_archive(self, capsys: pytest.CaptureFixture[str]) -> None:
+        np.savez_compressed("x.npz", images=X)
+        whole = bytearray(Path("x.npz").read_bytes())
+        for place in (0, 300, 900, len(whole) - 10):
+            damaged = whole.copy()
+            damaged[place] ^= 0xFF
+            Path("x.npz").write_bytes(damaged)
+            assert refused(capsys, "x.npz").startswith("x.npz")
+        Path("x.npz").write_bytes(whole[:500])
+        assert refused(capsys, "x.npz").startswith("x.npz is no sound .npz file: ")
+        with zipfile.ZipFile("x.npz", "w"):
+            pass
+        assert refused(capsys, "x.npz") == "x.npz has no arrays"
+
+    def test_member_is_shorter_than_its_header_says(self, capsys: pytest.CaptureFixture[str]) -> None:
+        buffer = io.BytesIO()
+        np.save(buffer, X)
+        with zipfile.ZipFile("x.npz", "w") as archive:
+            archive.writestr("images.npy", buffer.getvalue()[:-1])
+        assert "has 1743 bytes, but its header promises 1744" in refused(capsys, "x.npz")
+
+
+class TestUsage:
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (("x.npy",), "the following arguments are required: -o/--output"),
+            (("x.npy", "-o", "y.txt"), "y.txt isn't a name that ends in .csv, .npy or .parquet"),
+            (("x.npy", "-o", "none/y.npy"), "none/y.npy: the folder"),
+            (("x.npy", "-o", "y.npy", "--threads", "0"), "0 isn't a whole number from 1 up"),
+            (("x.npy", "-o", "y.npy", "--batch-size", "many"), "many isn't a whole number from 1 up"),
+            (("x.npy", "-o", "y.npy", "--proba", "--classes"), "not allowed with"),
+            (("x.npy", "-o", "y.npy", "--dtype", "float16"), "invalid choice"),
+        ],
+    )
+    def test_is_refused(
+        self, arguments: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with pytest.raises(SystemExit) as ended:
+            predict(*arguments)
+        assert ended.value.code == 2
+        assert message in capsys.readouterr().err
+
+    def test_files_that_are_not_there(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert refused(capsys, "none.npy") == "none.npy: No such file or directory"
+        assert refused(capsys, "net.safetensors").startswith(
+            "net.safetensors isn't a folder, nor a name that"
+        )
+        Path("net.safetensors").unlink()
+        assert refused(capsys, "none.npy") == "net.safetensors: No such file or directory"
+
+    def test_model_that_is_damaged(self, capsys: pytest.CaptureFixture[str]) -> None:
+        Path("net.safetensors").write_bytes(b"\0" * 100)
+        assert refused(capsys, "none.npy").startswith("net.safetensors is no sound safetensors file")
+
+    def test_disk_full(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        def full(self: npy.NpyWriter, values: Array) -> None:
+            self.file.write(b"some")
+            raise OSError(28, "No space left on device")
+
+        np.save("x.npy", X)
+        monkeypatch.setattr(npy.NpyWriter, "write", full)
+        assert "No space left on device" in refused(capsys, "x.npy")
+
+    def test_without_pyarrow(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(command, "find_spec", lambda name: None)
+        with pytest.raises(SystemExit):
+            predict("x.npy", "-o", "y.parquet")
+        assert "needs pyarrow: pip install pyarrow" in capsys.readouterr().err
