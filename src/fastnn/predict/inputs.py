@@ -76,6 +76,7 @@ def open_sources(path: Path, options: Options, wanted: Sequence[str] | None, n_i
             raise DataFileError(
                 f"{source.table.label} has {found}{chosen}, but the network expects {n_inputs}{advice}"
             )
+        source.table.check(source.columns)
     same_names(sources)
     return sources
 

@@ -33,9 +33,8 @@ class ParquetTable(Table):
     def blocks(self, rows: int, columns: Sequence[int]) -> Iterator[Block]:
         """Yield blocks of rows; see `Table`."""
         assert self.names is not None
-        self.check(columns)
         names = [self.names[i] for i in columns]
-        pa = need("pyarrow", "Reading a .parquet file")
+        pa, _ = arrow("Reading")
         first = 0
         with opened(self.path) as file:
             batches = file.iter_batches(rows, columns=names, use_threads=get_num_threads() > 1)
@@ -51,8 +50,8 @@ class ParquetTable(Table):
                 first = numbers.stop
 
     def check(self, columns: Sequence[int]) -> None:
-        """Raise unless these columns hold numbers, each under a name of its own."""
-        types = need("pyarrow", "Reading a .parquet file").types
+        """Raise unless these columns hold numbers, each under a name of its own; see `Table`."""
+        types = arrow("Reading")[0].types
         numeric = (types.is_integer, types.is_floating, types.is_decimal, types.is_boolean)
         for i in columns:
             field = self.schema.field(i)
@@ -62,14 +61,22 @@ class ParquetTable(Table):
                 raise DataFileError(f"{self.label} has more than one {self.column(i)}")
 
 
+def arrow(purpose: str) -> tuple[Any, Any]:
+    """Import pyarrow, and its module for Parquet."""
+    purpose = f"{purpose} a .parquet file"
+    return need("pyarrow", purpose), need("pyarrow.parquet", purpose)
+
+
 def opened(path: Path) -> Any:
     """Open a file so that it is read little by little."""
-    parquet = need("pyarrow.parquet", "Reading a .parquet file")
+    pa, parquet = arrow("Reading")
     with open(path, "rb"):
         pass  # the errors of this one name the file
     try:
-        return parquet.ParquetFile(path, buffer_size=READ_BYTES, pre_buffer=False)
-    except (need("pyarrow", "Reading a .parquet file").ArrowException, OSError) as error:
+        return parquet.ParquetFile(
+            path, buffer_size=READ_BYTES, pre_buffer=False, page_checksum_verification=True
+        )
+    except (pa.ArrowException, OSError) as error:
         raise damaged(path, error) from error
 
 
@@ -97,8 +104,7 @@ class ParquetWriter(Writer):
 
     def __init__(self, file: BinaryIO, layout: Layout) -> None:
         super().__init__(file, layout)
-        self.pa = need("pyarrow", "Writing a .parquet file")
-        parquet = need("pyarrow.parquet", "Writing a .parquet file")
+        self.pa, parquet = arrow("Writing")
         kind = self.pa.from_numpy_dtype(layout.dtype)
         self.schema = self.pa.schema([(name, kind) for name in layout.names])
         self.writer = parquet.ParquetWriter(file, self.schema)

@@ -65,6 +65,9 @@ class Table(ABC):
     def blocks(self, rows: int, columns: Sequence[int]) -> Iterator[Block]:
         """Yield blocks of at most so many rows, of these columns; each is done with when the next is read."""
 
+    def check(self, columns: Sequence[int]) -> None:  # noqa: B027
+        """Raise if it is known that these columns can't be read."""
+
     def where(self, number: int) -> str:
         """Return what an error calls the row of that number."""
         return f"{self.label}, {self.unit} {number}"
