@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from importlib.machinery import BuiltinImporter
 from typing import Any
 
 import numpy as np
@@ -144,7 +145,7 @@ class TestErrors:
     def test_without_dask(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in ("dask", "dask.array"):
             monkeypatch.delitem(sys.modules, name)
-        monkeypatch.setattr(sys, "meta_path", [])
+        monkeypatch.setattr(sys, "meta_path", [BuiltinImporter])
         with pytest.raises(ImportError, match=r"fastnn\.dask needs dask: pip install dask"):
             predict(NET, X)
 
