@@ -1,11 +1,11 @@
 """A large file through `fastnn predict`, against the same network in memory and against the disk.
 
 For each network there is an .npy file of that size, and in every round each of these has its turn: the
-network on rows in memory, the command on a file that the system has in its cache, a plain copy of as many bytes
-from there and back to the disk, and both again on a file that has been dropped from the cache. The command's
-rate is that of the whole command, start included, and without what it takes for a file of one row. `--check`
-fails where the command takes more memory than MEMORY, or streams at less than LEAST times the lower one of the
-rates in memory and of the copy. It needs Linux.
+network on rows in memory, the command on a file that the system has in its cache, a plain copy of as many
+bytes from there and back to the disk, and both again on a file that has been dropped from the cache. The
+command's rate is that of the whole command, start included, and without what it takes for a file of one row.
+`--check` fails where the command takes more memory than MEMORY, or streams at less than LEAST times the lower
+one of the rates in memory and of the copy. It needs Linux.
 """
 
 from __future__ import annotations

@@ -116,7 +116,7 @@ class Network(Plan):
             a ``numpy.memmap``, say, or a data set of an HDF5 file. An iterable's arrays are blocks; their
             outputs are put one below the other.
         batch_size : int, optional
-            How many rows are read at a time; by default what 16 MiB hold. It doesn't change the result. An
+            How many rows are read at a time; by default what 32 MiB hold. It doesn't change the result. An
             iterable's blocks are taken as they come.
         progress : bool, default False
             Whether to show the rows done, and rows a second, on stderr.

@@ -12,15 +12,16 @@ from fastnn._core.engine import Plan
 
 Array = np.ndarray[Any, Any]
 
-# Of inputs or outputs in float64, whichever are more. Smaller blocks give threads too little to do at once.
-BLOCK_BYTES = 16 * 2**20
+# Of inputs or outputs, whichever are more. At the end of a block the threads wait for each other: a moment,
+# unless another process has one of their processors. With blocks of 8 MiB that took as long as the work.
+BLOCK_BYTES = 32 * 2**20
 
 
 def rows_in_block(plan: Plan, batch_size: int | None = None) -> int:
     """Return how many rows a block has: as many as were asked for, else as many as BLOCK_BYTES hold."""
     if batch_size is not None:
         return positive_integer("batch_size", batch_size)
-    return max(1, BLOCK_BYTES // (8 * max(plan.n_inputs, plan.n_outputs, 1)))
+    return max(1, BLOCK_BYTES // (plan.dtype.itemsize * max(plan.n_inputs, plan.n_outputs, 1)))
 
 
 def outputs_of(plan: Plan, blocks: Iterable[Any]) -> Iterator[Array]:

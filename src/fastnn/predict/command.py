@@ -78,7 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--batch-size",
         type=positive,
         metavar="ROWS",
-        help="how many to read at a time (default: what 16 MiB hold); the result is the same",
+        help="how many to read at a time (default: what 32 MiB hold); the result is the same",
     )
     parser.add_argument("--quiet", action="store_true", help="show no progress, not even on a terminal")
 

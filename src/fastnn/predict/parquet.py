@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # A group's pages are read through a buffer of this size, not the group at once.
 READ_BYTES = 2**16
+# In a block, which is in memory as Arrow has it and as float64.
+MAX_NUMBERS = 2**20
 # Rows are written in groups of this size. Readers take whole ones, so they are neither a few rows nor all.
 GROUP_BYTES = 32 * 2**20
 
@@ -34,6 +36,7 @@ class ParquetTable(Table):
         """Yield blocks of rows; see `Table`."""
         assert self.names is not None
         names = [self.names[i] for i in columns]
+        rows = min(rows, max(MAX_NUMBERS // max(len(columns), 1), 1))
         pa, _ = arrow("Reading")
         first = 0
         with opened(self.path) as file:
