@@ -61,6 +61,7 @@ def peak():
 """
 on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux's /proc")
 
+
 def with_parameters(row: Activation) -> Iterator[str]:
     """Yield an activation's name, and with other parameters than the defaults if it has any."""
     yield row.name
