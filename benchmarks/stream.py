@@ -49,7 +49,7 @@ model, path, rows, threads = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys
 net = fastnn.load(model)
 x = np.array(np.load(path, mmap_mode="r")[:rows])
 out = np.empty((len(x), net.n_outputs), net.dtype)
-net(x[:1000], out[:1000], threads=threads)
+net(x, out, threads=threads)
 start = time.perf_counter()
 net(x, out, threads=threads)
 print(time.perf_counter() - start)
