@@ -37,6 +37,8 @@ X = RNG.standard_normal((1000, 6))
 @pytest.fixture(scope="module")
 def client() -> Iterator[Any]:
     """Two worker processes of two threads each."""
+    # What the workers should see of threads, the cluster leaves in this process too.
+    before = dict(os.environ)
     with (
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=2, processes=True, dashboard_address=None
@@ -44,6 +46,8 @@ def client() -> Iterator[Any]:
         distributed.Client(cluster) as client,
     ):
         yield client
+    os.environ.clear()
+    os.environ.update(before)
 
 
 def chunked(rows: int = 90, columns: int = 4) -> Any:
