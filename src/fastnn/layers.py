@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from fastnn import activations
 from fastnn._core.activation_names import Chosen, parse
 from fastnn._core.checks import real_array
+from fastnn._core.dispatch import StandardMode
 from fastnn._core.engine import Plan
 
 Array = np.ndarray[Any, Any]
@@ -125,8 +126,8 @@ class Dense:
         wanted = check_dtype(dtype)
         if wanted == self.dtype:
             return self
-        bias = None if self._bias is None else self._bias.astype(wanted)
-        return Dense(self._weight.astype(wanted), bias, self._activation)
+        bias = None if self._bias is None else converted(self._bias, wanted)
+        return Dense(converted(self._weight, wanted), bias, self._activation)
 
     def plan_row(self, activation: str | None = None) -> tuple[Array, Array, Chosen]:
         """Return what the engine needs: weight, bias, and the activation."""
@@ -226,7 +227,7 @@ class Perceptron:
         if b.ndim != 0:
             raise ValueError(f"bias has shape {b.shape}, expected a scalar")
         dtype = parameter_dtype(w, None if isinstance(bias, float | int) else b)
-        self._dense = Dense(w.astype(dtype)[np.newaxis], b.astype(dtype)[np.newaxis], activation)
+        self._dense = Dense(converted(w, dtype)[np.newaxis], converted(b, dtype)[np.newaxis], activation)
 
     @property
     def weights(self) -> Array:
@@ -314,4 +315,10 @@ def check_dtype(dtype: DTypeLike) -> np.dtype[Any]:
 
 def frozen(array: Array, dtype: np.dtype[Any]) -> Array:
     """Return a C-contiguous copy over bytes, which nothing can make writable."""
-    return np.ndarray(array.shape, dtype, buffer=np.asarray(array, dtype).tobytes())
+    return np.ndarray(array.shape, dtype, buffer=converted(array, dtype).tobytes())
+
+
+def converted(array: Array, dtype: np.dtype[Any]) -> Array:
+    """Return the array in a dtype, rounded to nearest whatever the caller's mode is."""
+    with StandardMode():
+        return np.asarray(array, dtype)

@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastnn._core.dispatch import StandardMode
+
 
 def cross_entropy(probabilities: ArrayLike, targets: ArrayLike) -> float:
     """Mean cross-entropy, -log(p) with p the probability given to the correct class.
@@ -44,7 +46,7 @@ def cross_entropy(probabilities: ArrayLike, targets: ArrayLike) -> float:
         raise ValueError(f"probabilities has shape {p.shape}, but must not be empty")
 
     index = _class_indices(targets, p.shape)
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), StandardMode():
         picked = np.take_along_axis(p, index[..., np.newaxis], axis=-1).astype(np.float64)
         return 0.0 - float(np.log(picked).mean())  # a plain minus would make a loss of 0 -0.0
 

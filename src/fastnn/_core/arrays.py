@@ -44,7 +44,8 @@ def elementwise(method: Kernel, activation: Chosen, z: ArrayLike, out: Array | N
     if source.dtype == dtype and source.flags.carray and target.flags.carray and _may_run(source, target):
         method(kernels, activation, source, target)
     else:
-        _run_buffered(method, kernels, activation, source, target)
+        with dispatch.StandardMode():
+            _run_buffered(method, kernels, activation, source, target)
     return target if out is not None or target.ndim else target[()]
 
 
@@ -89,11 +90,12 @@ def normalize(activation: Chosen, z: ArrayLike, out: Array | None = None, axis: 
         target = out
     if not _may_run(source, target):
         source = source.copy()
-    if axis in (-1, source.ndim - 1) and target.flags.carray:
-        np.copyto(target, source, casting="unsafe")
-        rows = target
-    else:
-        rows = np.array(np.moveaxis(source, axis, -1), dtype=dtype, order="C")
+    with dispatch.StandardMode():
+        if axis in (-1, source.ndim - 1) and target.flags.carray:
+            np.copyto(target, source, casting="unsafe")
+            rows = target
+        else:
+            rows = np.array(np.moveaxis(source, axis, -1), dtype=dtype, order="C")
     dispatch.kernels(dtype).normalize(activation, rows)
     if rows is not target:
         np.copyto(np.moveaxis(target, axis, -1), rows)

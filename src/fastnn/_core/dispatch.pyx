@@ -23,6 +23,11 @@ cdef extern from "fpmode.h" nogil:
     uint64_t fp_mode_enter()
     void fp_mode_leave(uint64_t caller)
 
+cdef extern from "<fenv.h>" nogil:
+    int FE_TONEAREST
+    int fegetround()
+    int fesetround(int rounding)
+
 cnp.import_array()
 
 ON_THIS_CPU = {
@@ -138,6 +143,26 @@ cdef class Kernels:
             mode = fp_mode_enter()
             self.table.exponential(normal, source, target, n)
             fp_mode_leave(mode)
+
+
+cdef class StandardMode:
+    """A `with` block whose arithmetic, NumPy's conversions above all, is that of the kernels.
+
+    It is rounded to nearest, and subnormals are kept. Afterwards the calling thread's mode is what it was.
+    """
+
+    cdef int rounding
+    cdef uint64_t mode
+
+    def __enter__(self):
+        # The rounding of long double is set apart from that of SSE.
+        self.rounding = fegetround()
+        fesetround(FE_TONEAREST)
+        self.mode = fp_mode_enter()
+
+    def __exit__(self, *exception):
+        fp_mode_leave(self.mode)
+        fesetround(self.rounding)
 
 
 def available_isas():

@@ -85,7 +85,7 @@ cdef class Plan(Engine):
         for i in range(0, rows, step):
             source, target = x[i : i + step], out[i : i + step]
             if not x_direct:
-                with np.errstate(all="ignore"):
+                with np.errstate(all="ignore"), dispatch.StandardMode():
                     np.copyto(x_chunk[: len(source)], source, casting="unsafe")
                 source = x_chunk[: len(source)]
             if not out_direct:
