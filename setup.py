@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 from Cython.Build import cythonize
@@ -77,6 +77,18 @@ UNIX_WARNINGS = (
     "-Wno-pass-failed",
 )
 FORBIDDEN_FLAGS = ("-Ofast", "-ffast-math", "-funsafe-math-optimizations", "-mdaz-ftz", "-ffp-model=fast")
+# What no flag shows, such as a CC that is a script, shows in a module built like ours, when it is loaded.
+PROBE = """
+#ifndef __FAST_MATH__
+#define __FAST_MATH__ 0
+#endif
+__attribute__((visibility("default"))) int fast_math(void) { return __FAST_MATH__; }
+"""
+LOAD_PROBE = """
+import ctypes, sys
+fast_math = ctypes.CDLL(sys.argv[1]).fast_math()
+sys.exit("fast math" if fast_math or sys.float_info.min / 2 == 0 else 0)
+"""
 
 
 def target_machine() -> str:
@@ -128,6 +140,8 @@ class BuildExt(build_ext):
         for command in ("compiler_so", "linker_so"):
             refuse_fast_math(f"the {command} command", getattr(self.compiler, command, None) or [])
         msvc = self.compiler.compiler_type == "msvc"
+        if not msvc:
+            self.refuse_fast_math_compiler()
         flags = list(MSVC_FLAGS if msvc else UNIX_FLAGS)
         if WARNINGS_ARE_ERRORS:
             flags += ["/WX"] if msvc else UNIX_WARNINGS
@@ -160,6 +174,15 @@ class BuildExt(build_ext):
         super().copy_extensions_to_source()
         self.write_build_info(Path("src/fastnn"))
 
+    def refuse_fast_math_compiler(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = self.build_probe(folder, PROBE, list(UNIX_FLAGS), [])
+            run = subprocess.run([sys.executable, "-c", LOAD_PROBE, path], stderr=subprocess.PIPE, text=True)
+        # Built for another machine, it can't be loaded.
+        if run.stderr.strip() == "fast math":
+            compiler, linker = (getattr(self.compiler, name)[0] for name in ("compiler_so", "linker_so"))
+            stop_at_fast_math(f"what {compiler} compiles and {linker} links has fast math all the same")
+
     def openmp_flags(self, msvc: bool) -> list[str] | None:
         """The flags that OpenMP takes with this compiler; None where it can't be had."""
         if msvc:
@@ -167,20 +190,24 @@ class BuildExt(build_ext):
         candidates = [["-fopenmp"]]
         if sys.platform == "darwin":
             candidates.append(["-Xpreprocessor", "-fopenmp", "-lomp"])
+        source = "#include <omp.h>\nint probe(void) { return omp_get_max_threads(); }\n"
         for flags in candidates:
             with tempfile.TemporaryDirectory() as folder:
-                source = Path(folder, "probe.c")
-                source.write_text("#include <omp.h>\nint probe(void) { return omp_get_max_threads(); }\n")
                 try:
-                    objects = self.compiler.compile([str(source)], output_dir=folder, extra_postargs=flags)
-                    self.compiler.link_shared_object(
-                        objects, str(Path(folder, "probe.so")), extra_postargs=flags
-                    )
+                    self.build_probe(folder, source, flags, flags)
                 except Exception:
                     continue
                 return flags
         print("OpenMP not found: fastnn will use one thread", file=sys.stderr)
         return None
+
+    def build_probe(self, folder: str, source: str, flags: list[str], link_flags: list[str]) -> str:
+        """Compile and link a shared object in that folder, and return its path."""
+        file, built = Path(folder, "probe.c"), str(Path(folder, "probe.so"))
+        file.write_text(source)
+        objects = self.compiler.compile([str(file)], output_dir=folder, extra_postargs=flags)
+        self.compiler.link_shared_object(objects, built, extra_postargs=link_flags)
+        return built
 
     def write_build_info(self, package: Path) -> None:
         """Write _build_info.py, for dispatch and `fastnn info`."""
@@ -192,10 +219,14 @@ class BuildExt(build_ext):
 def refuse_fast_math(variable: str, flags: list[str]) -> None:
     found = [flag for flag in FORBIDDEN_FLAGS if flag in flags]
     if found:
-        sys.exit(
-            f"fastnn: {variable} has {' '.join(found)}, which would change the floating-point mode of the "
-            f"whole process and break fastnn's results; remove it and build again"
-        )
+        stop_at_fast_math(f"{variable} has {' '.join(found)}")
+
+
+def stop_at_fast_math(what: str) -> NoReturn:
+    sys.exit(
+        f"fastnn: {what}, which would change the floating-point mode of the whole process and break fastnn's "
+        f"results; remove it and build again"
+    )
 
 
 def compiler_version(compiler: Any) -> str:

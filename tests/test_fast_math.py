@@ -1,0 +1,143 @@
+"""No fast math: a build with it is refused, what was built has none, and another library's changes no result.
+
+What is linked with -Ofast changes the floating-point mode of whoever loads it: many compilers add a
+constructor, `set_fast_math`, that makes the thread flush subnormals.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support import LARGE_NETWORK, output_of
+
+import fastnn
+
+ROOT = Path(__file__).resolve().parents[1]
+CC = shutil.which("cc")
+needs_compiler = pytest.mark.skipif(CC is None or sys.platform == "win32", reason="there is no cc")
+
+MODE = """
+import sys
+
+def flushes():
+    return sys.float_info.min / 2 == 0
+"""
+
+
+@pytest.fixture
+def fast_math_library(tmp_path: Path) -> str:
+    """The path of a library that makes whoever loads it flush subnormals."""
+    source, library = tmp_path / "fast.c", tmp_path / "fast.so"
+    source.write_text("double twice(double x) { return 2 * x; }\n")
+    subprocess.run([str(CC), "-Ofast", "-shared", "-fPIC", str(source), "-o", str(library)], check=True)
+    code = f"import ctypes, sys; ctypes.CDLL(sys.argv[1]); {MODE}\nprint(flushes())"
+    if output_of(code, str(library)) != "True\n":
+        pytest.skip("this compiler's fast math leaves the mode alone")
+    return str(library)
+
+
+@needs_compiler
+@pytest.mark.skipif(
+    not (ROOT / "setup.py").exists() or not importlib.util.find_spec("Cython"),
+    reason="needs what builds fastnn",
+)
+class TestBuild:
+    @pytest.mark.parametrize(
+        ("variable", "value"),
+        [
+            ("CFLAGS", "-Ofast"),
+            ("CFLAGS", "-O2 -funsafe-math-optimizations -g"),
+            ("LDFLAGS", "-Ofast"),
+            ("CC", "cc -Ofast"),
+            ("LDSHARED", "cc -shared -Ofast"),
+        ],
+    )
+    def test_flags_for_fast_math_are_refused(self, tmp_path: Path, variable: str, value: str) -> None:
+        message = self.refusal(tmp_path, **{variable: value})
+        named = {"CC": "the compiler_so command", "LDSHARED": "the linker_so command"}.get(variable, variable)
+        flag = next(word for word in value.split() if "fast" in word or "unsafe" in word)
+        assert message.startswith(f"fastnn: {named} has {flag}, which would change the floating-point mode")
+
+    @pytest.mark.parametrize("variable", ["CC", "LDSHARED"])
+    @pytest.mark.usefixtures("fast_math_library")
+    def test_a_script_that_adds_such_flags_is_refused(self, tmp_path: Path, variable: str) -> None:
+        script = tmp_path / "compiler"
+        script.write_text(f'#!/bin/sh\nexec {CC} "$@" -Ofast\n')
+        script.chmod(0o755)
+        message = self.refusal(tmp_path, **{variable: str(script) + (" -shared" if variable != "CC" else "")})
+        assert message.startswith("fastnn: what ")
+        assert str(script) in message
+        assert "has fast math all the same" in message
+
+    def refusal(self, folder: Path, **settings: str) -> str:
+        built = folder / "built"
+        folders = [f"--build-lib={built}", f"--build-temp={built}"]
+        command = [sys.executable, "setup.py", "-q", "build_ext", *folders]
+        run = subprocess.run(
+            command, cwd=ROOT, env={**os.environ, **settings}, capture_output=True, text=True, timeout=100
+        )
+        assert run.returncode == 1, run.stderr
+        assert not built.exists(), "nothing is compiled"
+        return run.stderr.strip().splitlines()[-1]
+
+
+LOAD_ALL = f"""
+import ctypes
+from pathlib import Path
+{MODE}
+for path in sys.argv[1:]:
+    ctypes.CDLL(path)
+    print(Path(path).name, flushes())
+"""
+
+
+def test_no_module_changes_the_mode_when_it_is_loaded() -> None:
+    modules = [str(path) for path in Path(fastnn.__path__[0]).rglob("*") if path.suffix in (".so", ".pyd")]
+    assert len(modules) >= 2 * len(fastnn.available_isas()) + 2
+    lines = [line.split() for line in output_of(LOAD_ALL, *modules).splitlines()]
+    assert [name for name, flushes in lines if flushes != "False"] == []
+    assert len(lines) == len(modules)
+
+
+@needs_compiler
+def test_such_a_module_would_be_found(fast_math_library: str) -> None:
+    assert output_of(LOAD_ALL, fast_math_library) == "fast.so True\n"
+
+
+@needs_compiler
+class TestBesideFastMath:
+    """Results are the same in a process that a library has switched to flushing subnormals."""
+
+    def test_loaded_later(self, fast_math_library: str) -> None:
+        code = f"""
+import ctypes
+{LARGE_NETWORK}{MODE}
+small = np.linspace(-110, -80, 3000, dtype=np.float32)
+before = fastnn.sigmoid(small)
+assert not flushes()
+ctypes.CDLL(sys.argv[1])
+assert flushes()
+assert same()
+assert fastnn.sigmoid(small).tobytes() == before.tobytes()
+assert flushes()
+"""
+        assert output_of(code, fast_math_library) == ""
+
+    def test_loaded_before_fastnn(self, fast_math_library: str) -> None:
+        code = f"""
+import ctypes, hashlib, sys
+if len(sys.argv) > 1:
+    ctypes.CDLL(sys.argv[1])
+{LARGE_NETWORK}{MODE}
+assert same()
+small = np.linspace(-110, -80, 3000, dtype=np.float32)
+print(hashlib.sha256(y.tobytes() + fastnn.sigmoid(small).tobytes()).hexdigest())
+assert flushes() == (len(sys.argv) > 1)
+"""
+        assert output_of(code, fast_math_library) == output_of(code)
