@@ -1,7 +1,7 @@
-"""Contract 3: no read or write outside the arrays, shown by pages that can't be touched on either side.
+"""Contract 3 for layers and networks: no read or write outside the arrays, as guard pages on each side show.
 
 A kernel that strays ends the process, so the sweep of each instruction set runs in one of its own: this file,
-run as a program.
+run as a program. test_guard_kernels.py does the same with each kernel.
 """
 
 from __future__ import annotations
@@ -9,9 +9,7 @@ from __future__ import annotations
 import ctypes
 import faulthandler
 import mmap
-import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +18,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from guarded import Guarded, run_apart
 from support import (
-    ELEMENTWISE,
     ROW_WISE,
     Array,
-    apply,
     every_dtype,
     every_isa,
     kernel_sizes,
@@ -34,58 +31,7 @@ from support import (
     same_bits,
 )
 
-from fastnn._core.activation_names import parse
 from fastnn._core.engine import Plan
-
-PROT_NONE = 0
-
-
-class Guarded:
-    """Some pages between two that can't be touched; arrays are put flush against either."""
-
-    def __init__(self, pages: int) -> None:
-        self.memory = mmap.mmap(-1, (pages + 2) * mmap.PAGESIZE)
-        self.size = pages * mmap.PAGESIZE
-        libc = ctypes.CDLL(None, use_errno=True)
-        libc.mprotect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
-        start = ctypes.addressof(ctypes.c_char.from_buffer(self.memory))
-        for page in (start, start + mmap.PAGESIZE + self.size):
-            if libc.mprotect(page, mmap.PAGESIZE, PROT_NONE):
-                raise OSError(ctypes.get_errno(), "mprotect failed")
-
-    def places(self, array: Array) -> Iterator[Array]:
-        """Yield copies of the array at the end and at the start of what can be touched."""
-        assert array.nbytes <= self.size
-        for first in (self.size - array.nbytes, 0):
-            inside = np.frombuffer(self.memory, np.uint8, array.nbytes, mmap.PAGESIZE + first)
-            copy = inside.view(array.dtype).reshape(array.shape) if array.size else array.copy()
-            copy[...] = array
-            yield copy
-
-
-def sweep_elementwise(isa: str, dtype: np.dtype[Any], inputs: Guarded, outputs: Guarded) -> None:
-    kernel = kernels(dtype, isa)
-    for n in range(3 * kernel.panel + 2):
-        z = np.linspace(-2, 2, n).astype(dtype)
-        for name in ELEMENTWISE:
-            expected = apply(isa, name, z)
-            for source, target in zip(inputs.places(z), outputs.places(np.zeros_like(z)), strict=True):
-                kernel.read(source)
-                kernel.differentiate(parse(name), source, target)
-                kernel.activate(parse(name), source, target)
-                assert same_bits(target, expected)
-
-
-def sweep_rows(isa: str, dtype: np.dtype[Any], outputs: Guarded) -> None:
-    kernel = kernels(dtype, isa)
-    for n in sorted({*range(20), *kernel_sizes([isa]), 3 * kernel.panel + 1}):
-        for rows in (1, 2, kernel.lanes + 1, kernel.panel, 2 * kernel.panel + 1):
-            z = np.random.default_rng(n).standard_normal((rows, n)).astype(dtype)
-            for name in ROW_WISE:
-                expected = apply(isa, name, z)
-                for target in outputs.places(z):
-                    kernel.normalize(parse(name), target)
-                    assert same_bits(target, expected)
 
 
 def sweep_dense(isa: str, dtype: np.dtype[Any], inputs: Guarded, outputs: Guarded) -> None:
@@ -136,15 +82,8 @@ def check_plan(
 
 def sweep(isa: str, dtype: np.dtype[Any]) -> None:
     inputs, outputs = Guarded(64), Guarded(64)
-    sweep_elementwise(isa, dtype, inputs, outputs)
-    sweep_rows(isa, dtype, outputs)
     sweep_dense(isa, dtype, inputs, outputs)
     sweep_networks(isa, dtype, inputs, outputs)
-
-
-def run_this_file(*arguments: str) -> Any:
-    command = [sys.executable, __file__, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="mprotect is POSIX's")
@@ -152,13 +91,13 @@ class TestGuardPages:
     @every_dtype
     @every_isa
     def test_nothing_outside_is_touched(self, isa: str, dtype: np.dtype[Any]) -> None:
-        done = run_this_file(isa, str(dtype))
+        done = run_apart(__file__, isa, str(dtype))
         assert done.returncode == 0, f"exit code {done.returncode}: {done.stderr}"
         assert done.stdout == "swept\n"
 
     @pytest.mark.parametrize("where", ["before", "after"])
     def test_the_guards_bite(self, where: str) -> None:
-        assert run_this_file(where).returncode < 0
+        assert run_apart(__file__, where).returncode < 0
 
 
 def stray(where: str) -> None:
