@@ -32,8 +32,7 @@ class Guarded:
         """Return a copy of the array at the end or at the start of what can be touched."""
         assert array.nbytes <= self.size
         first = self.size - array.nbytes if at_end else 0
-        inside = np.frombuffer(self.memory, np.uint8, array.nbytes, mmap.PAGESIZE + first)
-        copy = inside.view(array.dtype).reshape(array.shape) if array.size else array.copy()
+        copy: Array = np.ndarray(array.shape, array.dtype, self.memory, mmap.PAGESIZE + first)
         copy[...] = array
         return copy
 
