@@ -11,6 +11,10 @@ from typing import Any
 import numpy as np
 
 HEADER = Path(__file__).resolve().parents[1] / "src" / "fastnn" / "_core" / "table.h"
+TEXT = (
+    re.sub(r"/\*.*?\*/", "", HEADER.read_text(encoding="utf-8"), flags=re.DOTALL) if HEADER.exists() else ""
+)
+CONSTANTS = {name: int(value) for name, value in re.findall(r"(\w+) = (\d+)", TEXT)}
 TYPES = {"int": ctypes.c_int, "double": ctypes.c_double, "ptrdiff_t": ctypes.c_ssize_t, "void": None}
 
 
@@ -18,16 +22,16 @@ def c_type(declaration: str) -> Any:
     return ctypes.c_void_p if "*" in declaration else TYPES[declaration.split()[0]]
 
 
-def fields(name: str) -> list[tuple[str, Any]]:
+def fields(struct: str) -> list[tuple[str, Any]]:
     """Return a struct's fields, as ctypes takes them."""
-    text = re.sub(r"/\*.*?\*/", "", HEADER.read_text(encoding="utf-8"), flags=re.DOTALL)
-    found = re.search(r"typedef struct \{([^}]*)\} " + name, text)
-    assert found, f"no struct {name} in {HEADER}"
+    found = re.search(r"typedef struct \{([^}]*)\} " + struct, TEXT)
     result = []
-    for declaration in filter(str.strip, found[1].split(";")):
-        if function := re.fullmatch(r"\s*(\w+ \*?)\(\*(\w+)\)\((.*)\)", declaration, re.DOTALL):
+    for declaration in filter(str.strip, found[1].split(";") if found else ()):
+        if function := re.fullmatch(r"\s*(\w+ )\(\*(\w+)\)\((.*)\)", declaration, re.DOTALL):
             arguments = [c_type(argument) for argument in function[3].split(",")]
             result.append((function[2], ctypes.CFUNCTYPE(c_type(function[1]), *arguments)))
+        elif array := re.fullmatch(r"\s*(\w+) (\w+)\[(\w+)\]", declaration):
+            result.append((array[2], TYPES[array[1]] * CONSTANTS[array[3]]))
         else:
             result.append((declaration.split()[-1].lstrip("*"), c_type(declaration)))
     return result

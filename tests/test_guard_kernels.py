@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import faulthandler
 import sys
+from collections.abc import Callable
+from functools import partial
 from itertools import cycle, product
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import kernel_table
 from guarded import Guarded, run_apart
-from support import ELEMENTWISE, ROW_WISE, Array, every_dtype, every_isa, same_bits
+from support import ELEMENTWISE, ROW_WISE, Array, every_dtype, every_isa, kernels, same_bits
 
 from fastnn._core.dispatch import ACTIVATIONS
 from fastnn._core.engine import pack, pad_rows
@@ -28,7 +30,6 @@ from fastnn._core.engine import pack, pad_rows
 if not kernel_table.HEADER.exists():
     pytest.skip("table.h isn't beside the tests", allow_module_level=True)
 
-START_PANELS = 4  # table.h: FASTNN_START_PANELS
 UNTOUCHED = -77.0
 
 
@@ -52,6 +53,7 @@ class Sweep:
 
     def __init__(self, isa: str, dtype: np.dtype[Any]) -> None:
         self.dtype = dtype
+        self.kernels = kernels(dtype, isa)
         self.table = kernel_table.kernel_table(dtype, isa)
         self.memory = {name: Guarded(96) for name in ("x", "panels", "start", "out")}
         self.rng = np.random.default_rng(0)
@@ -122,6 +124,7 @@ class Sweep:
     def sweep_columns(self) -> None:
         # Lanes are examples: x is the weight, and what are rows elsewhere are outputs.
         panel, names = self.table.panel, cycle([*ELEMENTWISE, *ROW_WISE])
+        start_width = kernel_table.CONSTANTS["FASTNN_START_PANELS"] * panel
         for outputs, depth, panels in product(range(1, 17), (1, 2, 3, 7, 16, 31), (1, 2, 3)):
             examples = panels * panel
             gap = (outputs + depth) % 2 * panel
@@ -131,25 +134,31 @@ class Sweep:
             arrays = {
                 "x": self.random(outputs, depth),
                 "panels": columns,
-                "start": np.repeat(bias, START_PANELS * panel, axis=1),
+                "start": np.repeat(bias, start_width, axis=1),
             }
             sizes = {"rows": outputs, "depth": depth, "width": examples, "x_stride": depth}
-            sizes |= {"start_stride": START_PANELS * panel, "activation": ACTIVATIONS[next(names)]}
+            sizes |= {"start_stride": start_width, "activation": ACTIVATIONS[next(names)]}
             self.check_dense(arrays, examples + gap, examples, column_stride=examples + gap, **sizes)
 
     def sweep_elementwise(self) -> None:
-        kernels = (self.table.activate, self.table.differentiate)
-        for n, name, kernel in product(range(3 * self.table.panel + 2), ELEMENTWISE, kernels):
-            z, number = self.random(n), ACTIVATIONS[name]
-            expected = np.empty_like(z)
-            kernel(number, z.ctypes.data, expected.ctypes.data, n)
-            for at_end in (True, False):
-                source, target = (self.memory[place].place(z, at_end) for place in ("x", "out"))
-                kernel(number, source.ctypes.data, target.ctypes.data, n)
-                assert same_bits(target, expected)
-                self.table.read(source.ctypes.data, n, 1)
-                kernel(number, source.ctypes.data, source.ctypes.data, n)
-                assert same_bits(source, expected)
+        for n in range(3 * self.table.panel + 2):
+            z = self.random(n)
+            for name in ELEMENTWISE:
+                number = ACTIVATIONS[name]
+                self.check_elementwise(partial(self.kernels.activate, number), z)
+                self.check_elementwise(partial(self.kernels.differentiate, number), z)
+            self.check_elementwise(self.kernels.exponential, z)
+            for source in self.memory["x"].places(z):
+                self.kernels.read(source)
+
+    def check_elementwise(self, kernel: Callable[[Array, Array], None], z: Array) -> None:
+        expected = np.empty_like(z)
+        kernel(z, expected)
+        for source, target in zip(self.memory["x"].places(z), self.memory["out"].places(z), strict=True):
+            kernel(source, target)
+            assert same_bits(target, expected)
+            kernel(source, source)
+            assert same_bits(source, expected)
 
     def sweep_normalize(self) -> None:
         panel, lanes = self.table.panel, self.table.lanes
