@@ -13,7 +13,8 @@ imported when it is first used: its threads then start on the processors that th
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from importlib import import_module
@@ -50,11 +51,21 @@ class Peer(NamedTuple):
 
     def installed(self) -> bool:
         """Whether it could be imported."""
-        return all(find_spec(module) for module in self.modules)
+        return installed(self.modules)
 
     def version(self) -> str:
         """Return the version; this imports the peer."""
-        return str(import_module(self.modules[0]).__version__).partition("-")[0]
+        return version(self.modules[0])
+
+
+def installed(modules: Sequence[str]) -> bool:
+    """Whether all could be imported."""
+    return all(find_spec(module) for module in modules)
+
+
+def version(module: str) -> str:
+    """Return a module's version, without what a build adds; this imports it."""
+    return re.split("[-+]", import_module(module).__version__)[0]
 
 
 def prepare_fastnn(layers: Layers, x: Array, threads: int) -> Prepared:

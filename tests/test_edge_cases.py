@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import product
+from pathlib import Path
 from typing import Any
 
+import edges
 import numpy as np
 import pytest
 from support import (
@@ -14,9 +17,9 @@ from support import (
     differentiate,
     every_activation,
     every_dtype,
+    every_elementwise,
     every_isa,
     every_row_wise,
-    every_spelling,
     kernel_sizes,
     kernels,
     normalize,
@@ -25,71 +28,16 @@ from support import (
     same_bits,
 )
 
-from fastnn import reference
-from fastnn._core.activation_names import parse
+from fastnn._core.dispatch import ACTIVATIONS
 from fastnn._core.engine import Plan
+from fastnn.bench import files
 
 INF, NAN = np.inf, np.nan
-LEAST, MOST = "smallest_subnormal", "max"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "numerics.md"
 
-SPECIAL = [0.0, -0.0, INF, -INF, NAN, LEAST, "-" + LEAST, MOST, "-" + MOST]
-
-# z and f(z), written out for some; a name stands for the dtype's constant, "-" before it for its negative.
-EDGES: dict[str, list[tuple[Any, Any]]] = {
-    "identity": [
-        (0.0, 0.0),
-        (-0.0, -0.0),
-        (INF, INF),
-        (-INF, -INF),
-        (NAN, NAN),
-        (LEAST, LEAST),
-        (MOST, MOST),
-    ],
-    "relu": [
-        *[(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, 0.0), (NAN, NAN)],
-        *[(LEAST, LEAST), ("-" + LEAST, 0.0), (MOST, MOST), ("-" + MOST, 0.0)],
-    ],
-    "sigmoid": [
-        *[(0.0, 0.5), (-0.0, 0.5), (INF, 1.0), (-INF, 0.0), (NAN, NAN)],
-        *[(LEAST, 0.5), ("-" + LEAST, 0.5), (MOST, 1.0), ("-" + MOST, 0.0)],
-    ],
-    "tanh": [
-        *[(0.0, 0.0), (-0.0, -0.0), (INF, 1.0), (-INF, -1.0), (NAN, NAN)],
-        *[(LEAST, LEAST), ("-" + LEAST, "-" + LEAST), (MOST, 1.0), ("-" + MOST, -1.0)],
-    ],
-}
-DERIVATIVE_EDGES: dict[str, list[tuple[Any, Any]]] = {
-    "identity": [(0.0, 1.0), (INF, 1.0), (NAN, 1.0)],
-    "relu": [(0.0, 0.0), (-0.0, 0.0), (INF, 1.0), (-INF, 0.0), (NAN, 0.0), (LEAST, 1.0), ("-" + LEAST, 0.0)],
-    "sigmoid": [
-        (0.0, 0.25),
-        (-0.0, 0.25),
-        (INF, 0.0),
-        (-INF, 0.0),
-        (NAN, NAN),
-        (MOST, 0.0),
-        ("-" + MOST, 0.0),
-    ],
-    "tanh": [(0.0, 1.0), (-0.0, 1.0), (INF, 0.0), (-INF, 0.0), (NAN, NAN), (MOST, 0.0), ("-" + MOST, 0.0)],
-}
 # What makes a row's softmax undefined, at its first, last and middle place.
 UNDEFINED = [(NAN,), (INF,), (1, NAN), (1, INF), (INF, INF), (1, 2, NAN), (1, 2, INF), (-INF, INF, NAN)]
 ROW_LENGTHS = [1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 33, 100]
-
-
-def real(value: Any, dtype: np.dtype[Any]) -> Any:
-    if isinstance(value, str):
-        size = getattr(np.finfo(dtype), value.removeprefix("-"))
-        return -size if value.startswith("-") else size
-    return dtype.type(value)
-
-
-def close(got: Any, expected: float) -> bool:
-    """Whether a number is the expected one but for rounding; the sign of a zero counts."""
-    if np.isnan(expected) or np.isinf(expected):
-        return bool(np.isnan(got) if np.isnan(expected) else got == expected)
-    off = abs(float(got) - expected)
-    return bool(off <= 2 * np.spacing(abs(got) / 2) * 2 and np.signbit(got) == np.signbit(expected))
 
 
 def same_numbers(a: Array, b: Array) -> bool:
@@ -98,37 +46,39 @@ def same_numbers(a: Array, b: Array) -> bool:
     return np.array_equal(np.isnan(a), ~number) and same_bits(a[number], b[number])
 
 
-@every_spelling
+def close_numbers(a: Array, b: Array) -> bool:
+    """Whether numbers are within 4 ULP; zeros, infinities and NaN have to be the same."""
+    ordinary = np.isfinite(b) & (b != 0)
+    return same_numbers(np.where(ordinary, 0, a), np.where(ordinary, 0, b)) and np.all(
+        np.abs(a[ordinary] - b[ordinary]) <= 4 * np.spacing(np.abs(b[ordinary]))
+    )
+
+
+@every_elementwise
 @every_dtype
 @every_isa
 class TestElementwise:
     def test_edges_in_every_lane(self, isa: str, dtype: np.dtype[Any], activation: str) -> None:
-        self.check(activate, EDGES, isa, dtype, activation)
+        self.check(activate, edges.FUNCTIONS[activation], isa, dtype, activation)
 
     def test_edges_of_the_derivative_in_every_lane(
         self, isa: str, dtype: np.dtype[Any], activation: str
     ) -> None:
-        self.check(differentiate, DERIVATIVE_EDGES, isa, dtype, activation)
+        self.check(differentiate, edges.FUNCTIONS[f"{activation}'"], isa, dtype, activation)
 
-    def check(self, function: Any, edges: Any, isa: str, dtype: np.dtype[Any], name: str) -> None:
+    def check(
+        self, function: Any, line: edges.FunctionLine, isa: str, dtype: np.dtype[Any], name: str
+    ) -> None:
         # With one whole vector and a tail of every length, at most.
         ordinary = np.linspace(-2, 2, 2 * kernels(dtype, isa).lanes + 1).astype(dtype)
         undisturbed = function(isa, name, ordinary)
-        alone = [(z, function(isa, name, np.array([real(z, dtype)]))[0]) for z in SPECIAL]
-        for z, expected in edges.get(name, alone):
+        points, values = edges.numbers(edges.POINTS, dtype), edges.numbers(line.values, dtype)
+        for z, expected in zip(points, values, strict=True):
             for n in range(1, len(ordinary) + 1):
                 row, wanted = ordinary[:n].copy(), undisturbed[:n].copy()
-                row[n // 2], wanted[n // 2] = real(z, dtype), real(expected, dtype)
-                row[-1], wanted[-1] = real(z, dtype), real(expected, dtype)
+                row[n // 2], wanted[n // 2] = z, expected
+                row[-1], wanted[-1] = z, expected
                 assert same_numbers(function(isa, name, row), wanted), f"{name}({z}) among {n}"
-
-    def test_edges_as_the_reference(self, isa: str, dtype: np.dtype[Any], activation: str) -> None:
-        value, slope = reference.activation_named(activation), reference.derivative_named(activation)
-        for special in SPECIAL:
-            z = np.array([real(special, dtype)])
-            expected = value(z.tolist())[0], slope(float(z[0]))
-            assert close(activate(isa, activation, z)[0], expected[0]), special
-            assert close(differentiate(isa, activation, z)[0], expected[1]), special
 
     def test_in_place_at_any_address(self, isa: str, dtype: np.dtype[Any], activation: str) -> None:
         for method in (kernels(dtype, isa).activate, kernels(dtype, isa).differentiate):
@@ -137,8 +87,8 @@ class TestElementwise:
                     buffer = np.linspace(-3, 3, n + offset + 2).astype(dtype)
                     before, z = buffer.copy(), buffer[offset : offset + n]
                     elsewhere = np.full(n, NAN, dtype)
-                    method(parse(activation), z, elsewhere)
-                    method(parse(activation), z, z)
+                    method(ACTIVATIONS[activation], z, elsewhere)
+                    method(ACTIVATIONS[activation], z, z)
                     assert same_bits(z, elsewhere)
                     assert same_bits(buffer[:offset], before[:offset])
                     assert same_bits(buffer[offset + n :], before[offset + n :])
@@ -148,6 +98,13 @@ class TestElementwise:
 @every_dtype
 @every_isa
 class TestRows:
+    @pytest.mark.parametrize("line", edges.ROWS, ids=lambda line: line.row)
+    def test_lines(self, isa: str, dtype: np.dtype[Any], activation: str, line: edges.RowLine) -> None:
+        row, expected = edges.numbers(line.row, dtype), edges.numbers(getattr(line, activation), dtype)
+        for count in (1, 2, 3, 2 * kernels(dtype, isa).panel + 3):
+            for got in normalize(isa, activation, np.repeat(row[np.newaxis], count, axis=0)):
+                assert close_numbers(got, expected), count
+
     @pytest.mark.parametrize("values", UNDEFINED, ids=str)
     def test_undefined_rows_are_nan_and_alone(
         self, isa: str, dtype: np.dtype[Any], activation: str, values: tuple[float, ...]
@@ -248,10 +205,32 @@ class TestDense:
         assert same_numbers(net(x, out), expected)
         assert same_numbers(net(x, threads=2), expected)
 
+    def test_nothing_of_out_is_read(self, isa: str, dtype: np.dtype[Any], activation: str) -> None:
+        for widths in ((5, 3), (5, 40), (40, 3), (0, 7), (300, 40, 2)):
+            net = Plan(random_layers(widths, [activation] * (len(widths) - 1), dtype), dtype, isa)
+            x = np.random.default_rng(0).standard_normal((50, widths[0])).astype(dtype)
+            expected = net(x, np.zeros((50, widths[-1]), dtype))
+            for rows in (1, 2, 50):
+                assert same_bits(net(x[:rows], np.full_like(expected[:rows], NAN)), expected[:rows])
+            assert same_bits(net(x, np.full((widths[-1], 50), NAN, dtype).T), expected)
+
 
 @every_dtype
 @every_isa
 class TestArithmetic:
+    @pytest.mark.parametrize("line", edges.LAYERS, ids=lambda line: " ; ".join(line[:3]))
+    def test_lines(self, isa: str, dtype: np.dtype[Any], line: edges.LayerLine) -> None:
+        # Lanes along outputs, along inputs (many, but for some that are 0) and along examples.
+        weight, x, bias, expected = (edges.numbers(words, dtype) for words in line[:4])
+        panel = kernels(dtype, isa).panel
+        for n_inputs, n_outputs in product((len(x), 33, 400), (1, 5, 16, 2 * panel + 3)):
+            padded = np.zeros((2, n_inputs), dtype)
+            padded[:, : len(x)] = weight, x
+            net = one_layer(isa, np.repeat(padded[:1], n_outputs, axis=0), np.repeat(bias, n_outputs))
+            for rows in (1, 2, 3, 2 * panel + 1):
+                got = net(np.repeat(padded[1:], rows, axis=0))
+                assert same_numbers(got, np.broadcast_to(expected, got.shape)), (n_inputs, n_outputs, rows)
+
     def test_nothing_times_infinity(self, isa: str, dtype: np.dtype[Any]) -> None:
         weight = np.array([[0.0, 1.0], [INF, 1.0], [1.0, INF], [1.0, -INF], [1.0, 1.0]], dtype)
         net = one_layer(isa, weight, np.zeros(5, dtype))
@@ -272,3 +251,20 @@ class TestArithmetic:
             x = np.zeros((9, 4), dtype)
             x[3, 2], x[5, 1] = INF, NAN
             assert np.isnan(net(x)).all(axis=1).tolist() == [i in (3, 5) for i in range(9)]
+
+
+@pytest.mark.skipif(not PAGE.exists(), reason="the docs aren't beside the tests")
+class TestDocs:
+    def test_they_say_what_the_tables_say(self) -> None:
+        lines = files.block(PAGE, "edge cases").splitlines()
+        lines = [line for line in lines if line.startswith("| ") and "---" not in line]
+        written = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+        expected = []
+        for table in edges.TABLES:
+            expected += [[*cells, why] for cells, why in ((table.head, "why"), *table.rows())]
+        assert [[*cells, why] for *cells, _others, why in written] == expected
+
+    def test_they_name_tests(self) -> None:
+        for line in edges.SHAPES:
+            group, _, name = line.test.partition(".")
+            assert callable(getattr(globals()[group], name))

@@ -9,8 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 import fastnn
-
-BEGIN, END = "<!-- exhaustive -->\n", "<!-- end exhaustive -->\n"
+from fastnn.bench import files
 
 
 class Line(NamedTuple):
@@ -33,10 +32,7 @@ def print_line(line: Line) -> None:
 
 def write_table(page: Path, lines: Sequence[Line], every: int) -> None:
     """Replace the page's table, between its marks."""
-    text = page.read_text(encoding="utf-8")
-    before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
-    page.write_text(before + BEGIN + table(lines, every) + END + after, encoding="utf-8")
+    files.write_block(page, "exhaustive", table(lines, every))
 
 
 def table(lines: Sequence[Line], every: int) -> str:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import report
 import run
 from functions import SWEPT, Swept, settled
 from support import FUSED_ISAS, ISAS, Array
@@ -55,11 +54,11 @@ def test_errors_are_in_units_of_the_expected_value() -> None:
 
 def test_the_page_gets_the_table(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{report.BEGIN}old\n{report.END}after\n")
+    page.write_text("before\n<!-- exhaustive -->\nold\n<!-- end exhaustive -->\nafter\n")
     assert run.main(["--every", "99991", "--functions", "tanh", "exp", "--write", str(page)]) == 0
     text = page.read_text()
-    assert text.startswith(f"before\n{report.BEGIN}")
-    assert text.endswith(f"{report.END}after\n")
+    assert text.startswith("before\n<!-- exhaustive -->\n")
+    assert text.endswith("<!-- end exhaustive -->\nafter\n")
     assert "old" not in text
     assert "| tanh | 1 ULP | 0." in text
 
