@@ -58,6 +58,8 @@ bench: $(VENV)/.bench
 	$(BIN)/fastnn bench --isa $(FAST_ISAS) --dtype float32 float64 --json $(RESULT)-isas.json
 	$(BIN)/python benchmarks/peers.py --threads 1 --json $(RESULT)-peers-1.json
 	$(BIN)/python benchmarks/peers.py --threads 2 --json $(RESULT)-peers-2.json
+	$(BIN)/python benchmarks/numerics.py --json $(RESULT)-numerics.json --write docs/numerics.md
+	$(BIN)/python benchmarks/edge_cases.py --write docs/numerics.md
 	$(BIN)/python benchmarks/plot_peers.py $(RESULT)-peers-1.json $(RESULT)-peers-2.json --to docs/images/peers.png
 
 wheel: $(VENV)/.lint

@@ -1,7 +1,7 @@
 """Everyone's functions of NumPy arrays, in the form that users call: elementwise, of rows, a dense layer.
 
-softmax and log_softmax go over the last axis; "relu'" is relu's derivative, as automatic differentiation
-gives it. What someone lacks is missing from the table.
+exp is that of -|z|; softmax and log_softmax go over the last axis; "relu'" is relu's derivative, as automatic
+differentiation gives it. What someone lacks is missing from the table.
 """
 
 from __future__ import annotations
@@ -9,16 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 import fastnn
+from fastnn._core import dispatch
+
+if TYPE_CHECKING:
+    from benchmarks import contenders
+else:
+    import contenders
 
 Array = np.ndarray[Any, Any]
 Functions = Mapping[str, Callable[..., Array]]
 
-ELEMENTWISE = ("exp", "sigmoid", "tanh")
 ROW_WISE = ("softmax", "log_softmax")
 
 
@@ -27,10 +32,18 @@ class Library(NamedTuple):
 
     modules: tuple[str, ...]  # all have to be installed; the first has the version
     functions: Callable[[], Functions]
+    peer: contenders.Peer | None = None  # how it runs whole networks
 
 
 def fastnn_functions() -> Functions:
+    def exp(z: Array) -> Array:
+        # Its functions are made of e^-|z|; there is none for users.
+        out = np.empty_like(z)
+        dispatch.kernels(z.dtype).exponential(z, out)
+        return out
+
     return {
+        "exp": exp,
         "sigmoid": fastnn.sigmoid,
         "tanh": fastnn.tanh,
         "softmax": fastnn.softmax,
@@ -50,7 +63,7 @@ def numpy_functions() -> Functions:
         return difference
 
     return {
-        "exp": np.exp,
+        "exp": lambda z: np.exp(-np.abs(z)),
         "relu": lambda z: np.maximum(z, 0),
         "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
         "tanh": np.tanh,
@@ -84,8 +97,9 @@ def torch_functions() -> Functions:
 
         return of_array
 
-    elementwise = {name: getattr(torch, name) for name in ("exp", "relu", "sigmoid", "tanh")}
+    elementwise = {name: getattr(torch, name) for name in ("relu", "sigmoid", "tanh")}
     others = {
+        "exp": lambda z: torch.exp(-z.abs()),
         "softmax": partial(torch.softmax, dim=-1),
         "log_softmax": partial(torch.log_softmax, dim=-1),
         "dense": lambda weight, bias, x: torch.nn.functional.linear(x, weight, bias),
@@ -96,7 +110,6 @@ def torch_functions() -> Functions:
 
 def onnxruntime_functions() -> Functions:
     operators = {
-        "exp": "Exp",
         "relu": "Relu",
         "sigmoid": "Sigmoid",
         "tanh": "Tanh",
@@ -106,6 +119,7 @@ def onnxruntime_functions() -> Functions:
     functions: dict[str, Callable[..., Array]] = {
         name: partial(run_node, operator) for name, operator in operators.items()
     }
+    functions["exp"] = lambda z: run_node("Exp", -np.abs(z))
     functions["dense"] = lambda weight, bias, x: run_node("Gemm", x, weight, bias)
     return functions
 
@@ -137,10 +151,11 @@ def node_session(operator: str, dtype: str, ranks: tuple[int, ...]) -> Any:
     return ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
 
 
+PEERS = contenders.PEERS
 LIBRARIES = {
-    "fastnn": Library(("fastnn",), fastnn_functions),
-    "NumPy": Library(("numpy",), numpy_functions),
+    "fastnn": Library(("fastnn",), fastnn_functions, contenders.FASTNN),
+    "NumPy": Library(("numpy",), numpy_functions, PEERS["numpy"]),
     "SciPy": Library(("scipy",), scipy_functions),
-    "PyTorch": Library(("torch",), torch_functions),
-    "ONNX Runtime": Library(("onnxruntime", "onnx"), onnxruntime_functions),
+    "PyTorch": Library(("torch",), torch_functions, PEERS["torch"]),
+    "ONNX Runtime": Library(("onnxruntime", "onnx"), onnxruntime_functions, PEERS["onnxruntime"]),
 }
