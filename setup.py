@@ -76,6 +76,7 @@ UNIX_WARNINGS = (
     "-Wno-unknown-warning-option",
     "-Wno-pass-failed",
 )
+MATH_LIBRARY = [] if sys.platform == "win32" else ["m"]
 FORBIDDEN_FLAGS = ("-Ofast", "-ffast-math", "-funsafe-math-optimizations", "-mdaz-ftz", "-ffp-model=fast")
 # What no flag shows, such as a CC that is a script, shows in a module built like ours, when it is loaded.
 PROBE = """
@@ -117,7 +118,7 @@ def kernel_extension(isa: Isa, bits: int) -> Extension:
             *(str(path) for folder in ("kernels", "simd") for path in Path(CORE, folder).iterdir()),
         ],
         define_macros=[(f"FASTNN_ISA_{isa.name.upper()}", None), ("FASTNN_REAL_BITS", str(bits))],
-        libraries=[] if sys.platform == "win32" else ["m"],
+        libraries=MATH_LIBRARY,
     )
 
 
@@ -128,6 +129,7 @@ def core_extension(name: str) -> Extension:
         include_dirs=[CORE, SIMD, GENERATED, np.get_include()],
         depends=[*generated, f"{CORE}/table.h", f"{SIMD}/cpu.h", f"{SIMD}/fpmode.h", f"{CORE}/openmp.h"],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
+        libraries=MATH_LIBRARY,
     )
 
 
