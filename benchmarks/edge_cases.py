@@ -22,11 +22,12 @@ from fastnn.bench import files
 
 ROOT = Path(__file__).resolve().parents[1]
 if TYPE_CHECKING:
-    from benchmarks import contenders, functions
+    from benchmarks import contenders
+    from benchmarks import library_functions as functions
     from tests import edges
 else:
     import contenders
-    import functions
+    import library_functions as functions
 
     sys.path.append(str(ROOT / "tests"))
     import edges

@@ -3,7 +3,7 @@
 First everyone's functions on the same inputs, against exact values (`ulps.py`): every so many of all float32,
 rows of 1 to 4096 at scales from 0.1 to 100, and rows that one number dominates. Then one row of each network,
 at some place in batches of many sizes, with one thread and with two: how many different results it has, bit
-for bit. `functions.py` and `contenders.py` say how everyone is called.
+for bit. `library_functions.py` and `contenders.py` say how everyone is called.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from tqdm import tqdm
 from fastnn.bench import files, timing
 
 if TYPE_CHECKING:
-    from benchmarks import contenders, functions, reference, ulps
+    from benchmarks import contenders, reference, ulps
+    from benchmarks import library_functions as functions
 else:
     import contenders
-    import functions
+    import library_functions as functions
     import reference
     import ulps
 

@@ -42,7 +42,7 @@ def imported(name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]
     monkeypatch.syspath_prepend(BENCHMARKS)
     before = set(sys.modules)
     yield importlib.import_module(name)
-    for module in {"reference", "contenders", "functions", "ulps", name} - before:
+    for module in {"reference", "contenders", "library_functions", "ulps", name} - before:
         sys.modules.pop(module, None)
 
 

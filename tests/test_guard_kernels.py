@@ -24,7 +24,7 @@ import kernel_table
 from guarded import Guarded, run_apart
 from support import ELEMENTWISE, ROW_WISE, Array, every_dtype, every_isa, kernels, same_bits
 
-from fastnn._core.dispatch import ACTIVATIONS
+from fastnn._core.activation_names import Chosen, parse
 from fastnn._core.engine import pack, pad_rows
 
 if not kernel_table.HEADER.exists():
@@ -46,6 +46,10 @@ def strided(rows: int, width: int, stride: int, dtype: Any) -> tuple[Array, Arra
 def rows_in(memory: Array, rows: int, width: int, stride: int) -> Array:
     steps = (stride * memory.itemsize, memory.itemsize)
     return np.lib.stride_tricks.as_strided(memory, (rows, width), steps)
+
+
+def chosen(activation: Chosen) -> dict[str, Any]:
+    return {"activation": activation.number, "parameters": activation.parameters}
 
 
 class Sweep:
@@ -70,7 +74,7 @@ class Sweep:
         self.sweep_columns()
         self.sweep_moves()
 
-    def dense(self, at_end: bool | None, out: Array, arrays: dict[str, Array], **sizes: int) -> Array:
+    def dense(self, at_end: bool | None, out: Array, arrays: dict[str, Array], **sizes: Any) -> Array:
         """Run the kernel on guarded copies, or (at_end None) on the arrays; return the memory of out."""
         arrays = {**arrays, "out": out}
         if at_end is not None:
@@ -79,7 +83,7 @@ class Sweep:
         self.table.dense(kernel_table.ctypes.byref(kernel_table.DenseJob(**pointers, **sizes)))
         return arrays["out"]
 
-    def check_dense(self, arrays: dict[str, Array], out_stride: int, used: int, **sizes: int) -> None:
+    def check_dense(self, arrays: dict[str, Array], out_stride: int, used: int, **sizes: Any) -> None:
         """Compare results in ordinary memory and between guards; of a row, `used` reals may be written."""
         rows, width = sizes["rows"], sizes["width"]
         out, _ = strided(rows, used, out_stride, self.dtype)
@@ -95,7 +99,7 @@ class Sweep:
         depths = cycle([0, 1, 2, 3, 15, 16, 17, 48, 49, 289, 337])
         names = cycle([*ELEMENTWISE, *ROW_WISE])
         for width in range(3 * table.panel + 2):
-            depth, activation = next(depths), ACTIVATIONS[next(names)]
+            depth, activation = next(depths), parse(next(names))
             weight = self.random(width, depth)
             arrays = {
                 "panels": pack(weight, table.panel, table.lanes),
@@ -107,7 +111,7 @@ class Sweep:
                 x, inside = strided(rows, depth, depth + gap, self.dtype)
                 inside[...] = self.random(rows, depth)
                 sizes = {"rows": rows, "depth": depth, "width": width, "x_stride": depth + gap}
-                sizes["activation"] = activation
+                sizes |= chosen(activation)
                 self.check_dense({**arrays, "x": x}, width + gap, width, **sizes)
                 self.check_dense({**arrays, "x": x}, padded_width + gap, padded_width, padded=1, **sizes)
 
@@ -137,16 +141,15 @@ class Sweep:
                 "start": np.repeat(bias, start_width, axis=1),
             }
             sizes = {"rows": outputs, "depth": depth, "width": examples, "x_stride": depth}
-            sizes |= {"start_stride": start_width, "activation": ACTIVATIONS[next(names)]}
+            sizes |= {"start_stride": start_width, **chosen(parse(next(names)))}
             self.check_dense(arrays, examples + gap, examples, column_stride=examples + gap, **sizes)
 
     def sweep_elementwise(self) -> None:
         for n in range(3 * self.table.panel + 2):
             z = self.random(n)
             for name in ELEMENTWISE:
-                number = ACTIVATIONS[name]
-                self.check_elementwise(partial(self.kernels.activate, number), z)
-                self.check_elementwise(partial(self.kernels.differentiate, number), z)
+                self.check_elementwise(partial(self.kernels.activate, parse(name)), z)
+                self.check_elementwise(partial(self.kernels.differentiate, parse(name)), z)
             self.check_elementwise(self.kernels.exponential, z)
             for source in self.memory["x"].places(z):
                 self.kernels.read(source)
@@ -168,10 +171,10 @@ class Sweep:
                 z, inside = strided(rows, n, n + gap, self.dtype)
                 inside[...] = self.random(rows, n)
                 expected = z.copy()
-                self.table.normalize(ACTIVATIONS[name], expected.ctypes.data, n + gap, rows, n)
+                self.table.normalize(parse(name).number, expected.ctypes.data, n + gap, rows, n)
                 assert np.all(np.delete(expected, positions(rows, n, n + gap)) == UNTOUCHED)
                 for target in self.memory["out"].places(z):
-                    self.table.normalize(ACTIVATIONS[name], target.ctypes.data, n + gap, rows, n)
+                    self.table.normalize(parse(name).number, target.ctypes.data, n + gap, rows, n)
                     assert same_bits(target, expected)
 
     def sweep_moves(self) -> None:
