@@ -45,7 +45,7 @@ cdef void sum_block(
     job.out_stride = layer.out_stride
     job.add = first != 0
     job.activation = activation
-    job.parameters = layer.parameters
+    job.parameters = &layer.parameters[0]
     job.ahead = ahead[0]
     job.ahead_step = 0 if layer.column_stride else ahead_step(layer, count)
     while column < layer.width:
