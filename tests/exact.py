@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import formulas
 import mpmath
 import numpy as np
 from support import Array
@@ -69,9 +70,9 @@ class Formula(NamedTuple):
         return exact(values, np.float64, floor)
 
 
-def _sigmoid(exp: Callable[[Any], Any], z: Any) -> Any:
-    e = exp(-abs(z))
-    return np.where(z < 0, e, 1) / (1 + e) if isinstance(z, np.ndarray) else (e if z < 0 else 1) / (1 + e)
+def _mp_sigmoid(z: Any) -> Any:
+    e = MP.exp(-abs(z))
+    return (e if z < 0 else 1) / (1 + e)
 
 
 def _slope(exp: Callable[[Any], Any], z: Any) -> Any:
@@ -82,10 +83,12 @@ def _slope(exp: Callable[[Any], Any], z: Any) -> Any:
 ACTIVATION_FORMULAS = {
     "identity": Formula(lambda z: z, lambda z: z),
     "relu": Formula(lambda z: np.maximum(z, 0), lambda z: max(z, 0)),
-    "sigmoid": Formula(lambda z: _sigmoid(np.exp, z), lambda z: _sigmoid(MP.exp, z)),
+    "sigmoid": Formula(formulas.sigmoid, _mp_sigmoid),
     "tanh": Formula(np.tanh, MP.tanh),
     "leaky_relu": Formula(lambda z, a: np.where(z > 0, z, a * z), lambda z, a: z if z > 0 else a * z),
-    "softsign": Formula(lambda z: z / (1 + np.abs(z)), lambda z: z / (1 + abs(z))),
+    "softsign": Formula(
+        lambda z: np.where(np.isinf(z), np.sign(z), z / (1 + np.abs(z))), lambda z: z / (1 + abs(z))
+    ),
     "hard_sigmoid": Formula(
         lambda z, a, b: np.clip(a * z + b, 0, 1), lambda z, a, b: min(max(a * z + b, 0), 1)
     ),
@@ -124,34 +127,20 @@ def formula_of(name: str, dtype: Any, derivative: bool = False) -> Formula:
 
 def softmax(rows: Array) -> Array:
     """Return the exact softmax of each row, to be passed to `exact`."""
-    e, others = _exponentials(rows)
-    return e / (1 + others)
+    if rows.dtype == np.float32:
+        return formulas.softmax(rows.astype(np.float64))
+    return formulas.softmax(_mp_numbers(rows), _mp_exp)
 
 
 def log_softmax(rows: Array) -> Array:
     """Return the exact log-softmax of each row, to be passed to `exact`."""
-    d = _widened(rows)
-    d = d - d.max(axis=1, keepdims=True)
-    others = _exponentials(rows)[1]
-    if d.dtype == np.float64:
-        return d - np.log1p(others)
-    return d - np.array([[MP.log1p(s)] for s in others[:, 0]], object)
-
-
-def _widened(rows: Array) -> Array:
     if rows.dtype == np.float32:
-        return rows.astype(np.float64)
-    return np.array([[MP.mpf(float(v)) for v in row] for row in rows], object)
+        return formulas.log_softmax(rows.astype(np.float64))
+    return formulas.log_softmax(_mp_numbers(rows), _mp_exp, _mp_log1p)
 
 
-def _exponentials(rows: Array) -> tuple[Array, Array]:
-    """Return e^(z - max), and per row the sum of all of them but one maximum's 1."""
-    d = _widened(rows)
-    d = d - d.max(axis=1, keepdims=True)
-    e = np.exp(d) if d.dtype == np.float64 else np.array([[MP.exp(v) for v in row] for row in d], object)
-    rest = e.copy()
-    rest[np.arange(len(rows)), rows.argmax(axis=1)] = 0
-    return e, rest.sum(axis=1, keepdims=True)
-
+_mp_numbers, _mp_exp, _mp_log1p = (
+    np.frompyfunc(function, 1, 1) for function in (lambda z: MP.mpf(float(z)), MP.exp, MP.log1p)
+)
 
 ROW_FORMULAS = {"softmax": softmax, "log_softmax": log_softmax}

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from exact import ROW_FORMULAS, exact, ulp_errors
+from functions import LEAST_NORMAL
 from support import Array, normalize
 
 from fastnn.threads import get_num_threads
@@ -17,7 +18,6 @@ LENGTHS = (
     *(31, 32, 33, 47, 63, 64, 65, 100, 127, 128, 129, 255, 257, 500, 1000, 1024, 2047, 4096),
 )
 SCALES = (0.1, 0.3, 1, 3, 10, 30, 100)
-LEAST_NORMAL = 2.0**-126
 
 
 class RowErrors(NamedTuple):
