@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -70,6 +71,20 @@ def with_parameters(row: Activation) -> Iterator[str]:
 
 
 SPELLINGS = tuple(name for row in TABLE if not row.row_wise for name in with_parameters(row))
+
+
+def interrupt(*command: str, seconds: float = 30) -> tuple[int, list[str]]:
+    """Start a command, send it SIGINT once it has printed a line; return its exit code and what it says.
+
+    It has so many seconds to end.
+    """
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        running.stdout.readline()
+        running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=seconds)
+    return running.returncode, err.splitlines()
+
 
 every_isa = pytest.mark.parametrize("isa", ISAS)
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=str)

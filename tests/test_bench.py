@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -14,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support import ISAS, every_isa, output_of
+from support import ISAS, every_isa, interrupt, output_of
 
 import fastnn
 from fastnn import cli
@@ -162,15 +161,7 @@ def test_without_matplotlib(
 def test_ctrl_c(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     path.write_text("of an earlier run")
-    with subprocess.Popen(
-        [*BENCH, "--json", str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as running:
-        assert running.stdout is not None
-        running.stdout.readline()
-        running.send_signal(signal.SIGINT)
-        _, err = running.communicate(timeout=30)
-    assert running.returncode == 130
-    assert err.splitlines() == ["interrupted"]
+    assert interrupt(*BENCH, "--json", str(path)) == (130, ["interrupted"])
     assert [file.name for file in tmp_path.iterdir()] == ["report.json"]
     assert path.read_text() == "of an earlier run"
 

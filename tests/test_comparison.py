@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support import interrupt
 
 import fastnn
 from fastnn.bench import files
@@ -92,18 +92,8 @@ class TestNumerics:
 
     @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for another process")
     def test_ctrl_c(self) -> None:
-        with subprocess.Popen(
-            [sys.executable, str(BENCHMARKS / "numerics.py")],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as running:
-            assert running.stdout is not None
-            running.stdout.readline()
-            running.send_signal(signal.SIGINT)
-            _, err = running.communicate(timeout=60)
-        assert running.returncode == 130
-        assert err.splitlines() == ["interrupted"]
+        command = [sys.executable, str(BENCHMARKS / "numerics.py")]
+        assert interrupt(*command, seconds=60) == (130, ["interrupted"])
 
     def test_a_missing_library_is_listed(
         self, numerics: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

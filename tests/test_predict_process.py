@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,20 @@ def sparse_file(path: str, rows: int) -> None:
         file.truncate(file.tell() + rows * 16)
 
 
+@pytest.fixture
+def signals_as_usual() -> Iterator[None]:
+    """Commands don't ignore signals where whoever started the tests does, as nohup would."""
+    ignored = [
+        n for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) == signal.SIG_IGN
+    ]
+    for number in ignored:
+        signal.signal(number, signal.SIG_DFL)
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
+
+
+@pytest.mark.usefixtures("signals_as_usual")
 class TestSignals:
     @pytest.mark.parametrize(
         ("number", "code", "says"),
