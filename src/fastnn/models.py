@@ -1,4 +1,4 @@
-"""Networks from model files, and from models of other libraries."""
+"""Networks from model files and other libraries' models, whose readers are imported when asked for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from fastnn.formats import golden, keras, keras_file, native, sklearn, torch
+from fastnn.formats import golden, native
 from fastnn.formats.files import ModelFileError, kind_of
 from fastnn.layers import Dense
 from fastnn.network import Network
@@ -91,6 +91,8 @@ def from_torch(model: Any, activations: str | Sequence[str] | None = None) -> Ne
     >>> fastnn.from_torch(torch.nn.Sequential(torch.nn.Linear(4, 2), torch.nn.Tanh()))  # doctest: +SKIP
     <Network 4-2, tanh, float32>
     """
+    from fastnn.formats import torch
+
     if torch.is_module(model):
         if activations is None:
             return Network(torch.read_module(model))
@@ -150,6 +152,8 @@ def from_sklearn(estimator: Any) -> Network:
     >>> estimator.classes_[net(x[:5]).argmax(axis=1)]  # doctest: +SKIP
     array([0, 0, 0, 0, 0])
     """
+    from fastnn.formats import sklearn
+
     return Network(sklearn.read(estimator))
 
 
@@ -193,6 +197,8 @@ def from_keras(model: Any) -> Network:
     >>> fastnn.from_keras(model)  # doctest: +SKIP
     <Network 4-8-3, relu, softmax, float32>
     """
+    from fastnn.formats import keras, keras_file
+
     if isinstance(model, str | os.PathLike):
         return _network(model, keras_file.read(model))
     if not keras.is_model(model):

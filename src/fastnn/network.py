@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from fastnn import activations, streaming
 from fastnn._core.engine import Plan
-from fastnn.formats import keras, native, torch
+from fastnn.formats import native
 from fastnn.formats.golden import record
 from fastnn.layers import Dense, check_dtype
 
@@ -296,6 +296,8 @@ class Network(Plan):
           (1): Sigmoid()
         )
         """
+        from fastnn.formats import torch
+
         return torch.write(self._layers)
 
     def to_keras(self) -> Any:
@@ -320,6 +322,8 @@ class Network(Plan):
         >>> [layer.units for layer in net.to_keras().layers]  # doctest: +SKIP
         [1]
         """
+        from fastnn.formats import keras
+
         return keras.write(self._layers)
 
     def __repr__(self) -> str:
