@@ -1,4 +1,8 @@
+cimport numpy as cnp
+
 from fastnn._core.table cimport FASTNN_MOST_PARAMETERS, fastnn_kernels
+
+ctypedef void (*elementwise_kernel)(int, const double *, const void *, void *, Py_ssize_t) noexcept nogil
 
 
 cdef class Kernels:
@@ -6,6 +10,7 @@ cdef class Kernels:
     cdef object module
     cdef readonly str isa
     cdef readonly object dtype
+    cdef int run(self, elementwise_kernel kernel, activation, cnp.ndarray z, cnp.ndarray out) except -1
 
 
 cdef inline int take(activation, double *parameters) except -1:

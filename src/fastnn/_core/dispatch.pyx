@@ -73,10 +73,17 @@ cdef class Kernels:
         """Whether a product and a sum are rounded once."""
         return bool(self.table.fused)
 
-    # The arrays are C-contiguous, of the kernels' dtype, and of one size; activations.py sees to that.
+    # The arrays are C-contiguous, of the kernels' dtype, and of one size; arrays.py sees to that.
 
     def activate(self, activation, cnp.ndarray z, cnp.ndarray out):
         """out = activation(z), elementwise."""
+        self.run(self.table.activate, activation, z, out)
+
+    def differentiate(self, activation, cnp.ndarray z, cnp.ndarray out):
+        """out = activation'(z), elementwise."""
+        self.run(self.table.differentiate, activation, z, out)
+
+    cdef int run(self, elementwise_kernel kernel, activation, cnp.ndarray z, cnp.ndarray out) except -1:
         cdef double parameters[FASTNN_MOST_PARAMETERS]
         cdef int number = take(activation, parameters)
         cdef Py_ssize_t n = cnp.PyArray_SIZE(z)
@@ -85,26 +92,14 @@ cdef class Kernels:
         cdef uint64_t mode
         if n < MIN_NOGIL_ELEMENTS:
             mode = fp_mode_enter()
-            self.table.activate(number, parameters, source, target, n)
+            kernel(number, parameters, source, target, n)
             fp_mode_leave(mode)
         else:
             with nogil:
                 mode = fp_mode_enter()
-                self.table.activate(number, parameters, source, target, n)
+                kernel(number, parameters, source, target, n)
                 fp_mode_leave(mode)
-
-    def differentiate(self, activation, cnp.ndarray z, cnp.ndarray out):
-        """out = activation'(z), elementwise."""
-        cdef double parameters[FASTNN_MOST_PARAMETERS]
-        cdef int number = take(activation, parameters)
-        cdef Py_ssize_t n = cnp.PyArray_SIZE(z)
-        cdef const void *source = cnp.PyArray_DATA(z)
-        cdef void *target = cnp.PyArray_DATA(out)
-        cdef uint64_t mode
-        with nogil:
-            mode = fp_mode_enter()
-            self.table.differentiate(number, parameters, source, target, n)
-            fp_mode_leave(mode)
+        return 0
 
     def normalize(self, activation, cnp.ndarray z):
         """Softmax or log-softmax over the last axis of z, in place."""
