@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from fastnn.arguments import target
 from fastnn.bench import files, timing
+from fastnn.cli import INTERRUPTED
 
 if TYPE_CHECKING:
     from benchmarks import contenders, reference, ulps
@@ -32,7 +34,6 @@ Libraries = Mapping[str, functions.Library]
 NETWORKS = ["784-128-10", "24-64-64-4", "479-1024-1024-512-256-1"]
 LARGEST_BATCH = 2048
 MOST_THREADS = 2
-INTERRUPTED = 130
 
 ERRORS_HEAD = """\
 The largest error in ULP; of softmax and log_softmax where the result is a normal number. A result is lost
@@ -180,7 +181,7 @@ def report(libraries: Libraries, accuracy: Sequence[Accuracy], constancy: Sequen
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Compare fastnn's numbers with others'.")
-    parser.add_argument("--json", type=files.target, metavar="PATH", help="write everything there too")
+    parser.add_argument("--json", type=target, metavar="PATH", help="write everything there too")
     parser.add_argument("--write", type=files.page("comparison"), metavar="PAGE", help="put the tables there")
     parser.add_argument("--quick", action="store_true", help="few inputs, in seconds")
     return parser.parse_args(argv)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from fastnn.arguments import target
 from fastnn.bench import files, timing
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ def parse(argv: Sequence[str] | None) -> Setup:
     parser.add_argument("--net", nargs="+", choices=reference.NETWORKS, help="only these networks")
     parser.add_argument("--batch", nargs="+", type=int, help="only these batches")
     parser.add_argument("--peers", nargs="+", choices=contenders.PEERS, help="only these peers")
-    parser.add_argument("--json", type=files.target, metavar="PATH", help="write everything there too")
+    parser.add_argument("--json", type=target, metavar="PATH", help="write everything there too")
     parser.add_argument("--quick", action="store_true", help="a small table, in less than a minute")
     options = parser.parse_args(argv)
     if not 1 <= options.threads <= (most := timing.available_processors()):

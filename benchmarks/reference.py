@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 import fastnn
 from fastnn import reference
+from fastnn.arguments import target
 from fastnn.bench import files, timing
 
 Array = np.ndarray[Any, Any]
@@ -283,7 +284,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--dtype", choices=sorted(FLOOR), default="float32", help="of the table of speed")
     parser.add_argument("--net", nargs="+", choices=NETWORKS, help="only these networks")
     parser.add_argument("--batch", nargs="+", type=int, help="only these batches")
-    parser.add_argument("--json", type=files.target, metavar="PATH", help="write everything there too")
+    parser.add_argument("--json", type=target, metavar="PATH", help="write everything there too")
     parser.add_argument("--quick", action="store_true", help="a small table, in less than a minute")
     parser.add_argument(
         "--check",

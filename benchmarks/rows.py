@@ -23,6 +23,7 @@ import numpy as np
 from tqdm import tqdm
 
 import fastnn
+from fastnn.arguments import target
 from fastnn.bench import files, timing
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     most = timing.available_processors()
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2][:most], metavar="N")
     parser.add_argument("--net", nargs="+", choices=NETWORKS + WIDE, default=NETWORKS + WIDE)
-    parser.add_argument("--json", type=files.target, metavar="PATH", help="write everything there too")
+    parser.add_argument("--json", type=target, metavar="PATH", help="write everything there too")
     parser.add_argument("--quick", action="store_true", help="a hundredth of the rows, a tenth of the memory")
     parser.add_argument("--check", action="store_true", help="fail where a row or the memory is too much")
     options = parser.parse_args(argv)

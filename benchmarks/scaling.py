@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tqdm import tqdm
 
 import fastnn
+from fastnn.arguments import target
 from fastnn.bench import files, timing
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--dtype", choices=sorted(reference.FLOOR), default="float32")
     parser.add_argument("--net", nargs="+", choices=reference.NETWORKS, default=NETWORKS)
     parser.add_argument("--batch", nargs="+", type=int, help="only these batches")
-    parser.add_argument("--json", type=files.target, metavar="PATH", help="write everything there too")
+    parser.add_argument("--json", type=target, metavar="PATH", help="write everything there too")
     parser.add_argument("--quick", action="store_true", help="a small table, in less than a minute")
     parser.add_argument("--check", action="store_true", help="fail where threads don't gain as they should")
     options = parser.parse_args(argv)

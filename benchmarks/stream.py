@@ -25,6 +25,7 @@ import numpy as np
 from tqdm import tqdm
 
 import fastnn
+from fastnn.arguments import target
 from fastnn.bench import files, timing
 
 if TYPE_CHECKING:
@@ -251,7 +252,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, choices=range(1, most + 1), default=most, metavar="N")
     parser.add_argument("--rounds", type=int, default=3, metavar="N")
     parser.add_argument("--folder", type=Path, help="where the files lie meanwhile (default: the system's)")
-    parser.add_argument("--json", type=files.target, metavar="PATH", help="write everything there too")
+    parser.add_argument("--json", type=target, metavar="PATH", help="write everything there too")
     parser.add_argument("--check", action="store_true", help="fail where a goal is missed")
     options = parser.parse_args(argv)
     machine = timing.machine()

@@ -19,11 +19,11 @@ from test_dense import ERROR_LIMIT
 from tqdm import tqdm
 
 from fastnn._core.dispatch import available_isas
+from fastnn.cli import INTERRUPTED
 
 ROW_FUNCTIONS = ("softmax", "log_softmax")
 DENSE = "dense"
 ALL = (*SWEPT, *ROW_FUNCTIONS, DENSE)
-INTERRUPTED = 130
 
 
 class Effort(NamedTuple):

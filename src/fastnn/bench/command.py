@@ -11,6 +11,7 @@ from typing import Any
 from tqdm import tqdm
 
 import fastnn
+from fastnn.arguments import target
 from fastnn.bench import files, timing
 from fastnn.bench.kernels import FULL, QUICK, Job, Runner, Turns
 from fastnn.bench.limits import limits
@@ -43,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="of networks and batches, on as many processors (default: 1)",
     )
-    parser.add_argument("--json", type=files.target, metavar="PATH", help="write everything there too")
+    parser.add_argument("--json", type=target, metavar="PATH", help="write everything there too")
     parser.add_argument(
         "--plot", type=plot_target, metavar="PATH.png", help="draw a roofline and the batch sizes"
     )

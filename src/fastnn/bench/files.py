@@ -1,4 +1,4 @@
-"""Where a benchmark writes to: refused before it runs if it can't be written, written whole or not at all."""
+"""What a benchmark writes: figures, pictures, and blocks of a page; whole or not at all."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from pathlib import Path
 
 from fastnn.arguments import target, target_named
 from fastnn.formats.files import replacing
-
-__all__ = ["picture_target", "target", "write", "write_json"]
 
 
 def picture_target(text: str) -> Path:
