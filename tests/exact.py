@@ -19,6 +19,10 @@ from fastnn._core.activation_names import parse
 MP = mpmath.mp.clone()
 MP.prec = 200
 
+# SELU's, by Klambauer et al. (2017).
+SCALE = MP.mpf("1.0507009873554804934193349852946")
+ALPHA = MP.mpf("1.6732632423543772848170429916717")
+
 
 class Exact(NamedTuple):
     """Values (whole + fraction) 2^exponent of about that size; 2^exponent is the dtype's ULP there."""
@@ -48,9 +52,11 @@ def exact(values: Array, dtype: Any, floor: float = 0.0) -> Exact:
 
 
 def ulp_errors(got: Array, expected: Exact) -> Array:
-    """Return how far each result is off, in ULP; infinite where it isn't a number."""
-    off = np.ldexp(got.astype(np.float64), -expected.exponent) - expected.whole - expected.fraction
-    return np.where(np.isnan(off), np.inf, np.abs(off))
+    """Return how far each result is off, in ULP; infinite where it isn't a number, 0 for a due infinity."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        off = np.ldexp(got.astype(np.float64), -expected.exponent) - expected.whole - expected.fraction
+        overflown = np.isinf(got) & (got == (np.copysign(expected.size, expected.whole)).astype(got.dtype))
+    return np.where(overflown, 0, np.where(np.isnan(off), np.inf, np.abs(off)))
 
 
 # Each formula twice: over NumPy's exp and friends, and over mpmath's, one number at a time.
@@ -80,6 +86,16 @@ def _slope(exp: Callable[[Any], Any], z: Any) -> Any:
     return e / (1 + e) ** 2
 
 
+def _silu(exp: Callable[[Any], Any], z: Any) -> Any:
+    return z * _sigmoid(exp, z)
+
+
+def _silu_slope(exp: Callable[[Any], Any], z: Any) -> Any:
+    e = exp(-abs(z))
+    below = e * (1 + e - abs(z)) / (1 + e) ** 2
+    return np.where(z < 0, below, 1 - below) if isinstance(z, np.ndarray) else below if z < 0 else 1 - below
+
+
 ACTIVATION_FORMULAS = {
     "identity": Formula(lambda z: z, lambda z: z),
     "relu": Formula(lambda z: np.maximum(z, 0), lambda z: max(z, 0)),
@@ -97,6 +113,19 @@ ACTIVATION_FORMULAS = {
         lambda z: 0 if z < -3 else z if z > 3 else z * (z + 3) / 6,
     ),
     "clip": Formula(np.clip, lambda z, a, b: min(max(z, a), b)),
+    "elu": Formula(
+        lambda z, a: np.where(z > 0, z, a * np.expm1(np.minimum(z, 0))),
+        lambda z, a: z if z > 0 else a * MP.expm1(z),
+    ),
+    "selu": Formula(
+        lambda z: np.where(z > 0, float(SCALE) * z, float(SCALE * ALPHA) * np.expm1(np.minimum(z, 0))),
+        lambda z: SCALE * z if z > 0 else SCALE * ALPHA * MP.expm1(z),
+    ),
+    "silu": Formula(lambda z: _silu(np.exp, np.maximum(z, -800)), lambda z: _silu(MP.exp, z)),
+    "softplus": Formula(
+        lambda z: np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))),
+        lambda z: max(z, 0) + MP.log1p(MP.exp(-abs(z))),
+    ),
 }
 DERIVATIVE_FORMULAS = {
     "identity": Formula(np.ones_like, lambda z: 1),
@@ -114,6 +143,16 @@ DERIVATIVE_FORMULAS = {
         lambda z: 0 if z <= -3 else 1 if z >= 3 else (2 * z + 3) / 6,
     ),
     "clip": Formula(lambda z, a, b: np.where((a < z) & (z < b), 1.0, 0.0), lambda z, a, b: int(a < z < b)),
+    "elu": Formula(
+        lambda z, a: np.where(z > 0, 1, a * np.exp(np.minimum(z, 0))),
+        lambda z, a: 1 if z > 0 else a * MP.exp(z),
+    ),
+    "selu": Formula(
+        lambda z: np.where(z > 0, float(SCALE), float(SCALE * ALPHA) * np.exp(np.minimum(z, 0))),
+        lambda z: SCALE if z > 0 else SCALE * ALPHA * MP.exp(z),
+    ),
+    "silu": Formula(lambda z: _silu_slope(np.exp, np.clip(z, -800, 800)), lambda z: _silu_slope(MP.exp, z)),
+    "softplus": Formula(lambda z: _sigmoid(np.exp, z), lambda z: _sigmoid(MP.exp, z)),
 }
 
 

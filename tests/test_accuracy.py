@@ -29,12 +29,32 @@ EXP_LIMIT = 1.0
 
 # Where the formulas change, the reductions of e^z and e^2z round the other way, or results end.
 TURNS = {
-    F32: [0.625, 9.01, 10, 16.6, 17.33, 52, 87.33, 88, 88.72, 89, 103.28, 103.97, 104, 2.0**-126, 2.0**-149],
+    F32: [
+        0.625,
+        1.278465,
+        9.01,
+        10,
+        16.6,
+        17.33,
+        43.5,
+        52,
+        87.33,
+        88,
+        88.72,
+        89,
+        103.28,
+        103.97,
+        104,
+        2.0**-126,
+        2.0**-149,
+    ],
     F64: [
         0.625,
+        1.278464542761074,
         19.06,
         20,
         36.74,
+        354,
         354.2,
         372.6,
         708.4,
@@ -140,6 +160,25 @@ def test_sigmoid_reaches_down_to_the_smallest_subnormals(isa: str, dtype: np.dty
     assert np.all(a[1:] < info.tiny)
     expected = formula_of("sigmoid", dtype)(z)
     assert_within(limit("sigmoid", dtype), ulp_errors(a, expected), z)
+
+
+@cache
+def tail(name: str, dtype: np.dtype[Any]) -> tuple[Array, Exact]:
+    """Return negative z until nothing but 0 can come out, and what should."""
+    lowest = np.log(float(np.finfo(dtype).smallest_subnormal)) - 50
+    z = np.concatenate([np.linspace(lowest, -2, 800), np.linspace(-10, -2, 200)]).astype(dtype)
+    return z, formula_of(name.removesuffix("'"), dtype, name.endswith("'"))(z)
+
+
+@pytest.mark.parametrize("name", ["silu", "softplus", "elu'", "selu'", "silu'", "elu(1e20)'", "elu(1e-20)'"])
+@every_dtype
+@every_isa
+def test_tails_keep_their_digits(isa: str, dtype: np.dtype[Any], name: str) -> None:
+    # No floor here: e^z alone is subnormal, or 0, long before some of these are.
+    z, expected = tail(name, dtype)
+    activation, derivative = name.removesuffix("'"), name.endswith("'")
+    got = (differentiate if derivative else activate)(isa, activation, z)
+    assert_within(limit(activation, dtype, derivative), ulp_errors(got, expected), z)
 
 
 @every_row_wise

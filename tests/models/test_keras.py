@@ -40,6 +40,12 @@ FUNCTIONS = {
     "hard_swish": "hard_swish",
     "hard_tanh": "clip(-1, 1)",
     "relu6": "clip",
+    "elu": "elu",
+    "celu": "elu",
+    "selu": "selu",
+    "silu": "silu",
+    "swish": "silu",
+    "softplus": "softplus",
 }
 LAYERS = [
     ("relu", lambda: layers.ReLU()),
@@ -50,6 +56,8 @@ LAYERS = [
     ("softmax", lambda: layers.Softmax()),
     ("softmax", lambda: layers.Softmax(axis=1)),
     ("tanh", lambda: layers.Activation("tanh")),
+    ("elu", lambda: layers.ELU()),
+    ("elu(0.5)", lambda: layers.ELU(0.5)),
 ]
 
 

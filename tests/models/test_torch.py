@@ -34,6 +34,11 @@ ACTIVATIONS = {
     "clip": nn.ReLU6(),
     "clip(-1, 1)": nn.Hardtanh(),
     "clip(-2, 0.5)": nn.Hardtanh(-2.0, 0.5),
+    "elu": nn.ELU(),
+    "elu(0.5)": nn.ELU(0.5),
+    "selu": nn.SELU(),
+    "silu": nn.SiLU(),
+    "softplus": nn.Softplus(),
 }
 
 

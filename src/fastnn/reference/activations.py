@@ -8,6 +8,10 @@ from fastnn._core.activation_names import Chosen, parse
 
 Vector = Sequence[float]
 
+# Klambauer, Unterthiner, Mayr & Hochreiter (2017).
+SELU_SCALE = 1.0507009873554804934193349852946
+SELU_ALPHA = 1.6732632423543772848170429916717
+
 
 def identity(z: float) -> float:
     """Return `z`: the activation of a layer that has none."""
@@ -106,6 +110,56 @@ def clip(z: float, low: float = 0.0, high: float = 6.0) -> float:
     """
     above = low if low > z else z
     return high if high < above else above
+
+
+def elu(z: float, alpha: float = 1.0) -> float:
+    """Exponential linear unit: z for z > 0, else alpha * (exp(z) - 1).
+
+    Examples
+    --------
+    >>> round(elu(-1.0), 3), round(elu(-1.0, 0.5), 3), elu(2.0)
+    (-0.632, -0.316, 2.0)
+    """
+    return alpha * math.expm1(z) if z < 0.0 else z
+
+
+def selu(z: float) -> float:
+    """Scaled exponential linear unit, with which activations keep mean 0 and variance 1.
+
+    Examples
+    --------
+    >>> round(selu(-1.0), 3), selu(0.0), round(selu(2.0), 3)
+    (-1.111, 0.0, 2.101)
+    """
+    return SELU_SCALE * elu(z, SELU_ALPHA)
+
+
+def silu(z: float) -> float:
+    """Sigmoid linear unit, or swish: z * sigmoid(z); -0.0 where z is minus infinity.
+
+    Below 0 it is expanded by exp(z), which is taken in two halves: alone, it could be subnormal
+    where the product isn't.
+
+    Examples
+    --------
+    >>> round(silu(-3.0), 3), silu(0.0), round(silu(3.0), 3)
+    (-0.142, 0.0, 2.858)
+    """
+    if z >= 0.0:
+        return z / (1.0 + math.exp(-z))
+    half = math.exp(z / 2.0)
+    return max(z, -1e4) * half / (1.0 + half * half) * half
+
+
+def softplus(z: float) -> float:
+    """Softplus, log(1 + exp(z)).
+
+    Examples
+    --------
+    >>> [round(softplus(z), 3) for z in (-3.0, 0.0, 3.0)]
+    [0.049, 0.693, 3.049]
+    """
+    return (0.0 if z < 0.0 else z) + math.log1p(math.exp(-abs(z)))
 
 
 def softmax(row: Vector) -> list[float]:
@@ -214,6 +268,32 @@ def hard_swish_derivative(z: float) -> float:
 def clip_derivative(z: float, low: float = 0.0, high: float = 6.0) -> float:
     """Slope of `clip`: 1 between the bounds, 0 at them, beyond, and for NaN."""
     return 1.0 if low < z < high else 0.0
+
+
+def elu_derivative(z: float, alpha: float = 1.0) -> float:
+    """Slope of `elu`: 1 for z > 0, else alpha * exp(z); so alpha at 0, by convention."""
+    return 1.0 if z > 0.0 else alpha * math.exp(z)
+
+
+def selu_derivative(z: float) -> float:
+    """Slope of `selu`."""
+    return SELU_SCALE * elu_derivative(z, SELU_ALPHA)
+
+
+def silu_derivative(z: float) -> float:
+    """Slope of `silu`, s * (1 + z * (1 - s)) with s = sigmoid(z).
+
+    With e = exp(-abs(z)) it is e * (1 + e - abs(z)) / (1 + e)**2 for z < 0, and 1 less that above.
+    """
+    half = math.exp(-abs(z) / 2.0)
+    e = half * half
+    slope = half * (1.0 + e + max(-abs(z), -1e4)) / (1.0 + e) ** 2 * half
+    return slope if z < 0.0 else 1.0 - slope
+
+
+def softplus_derivative(z: float) -> float:
+    """Slope of `softplus`, sigmoid(z)."""
+    return sigmoid(z)
 
 
 def activation_named(name: str) -> Callable[[Vector], list[float]]:

@@ -135,6 +135,94 @@ cdef inline vec clip_derivative(vec z, vec low, vec high) noexcept nogil:
     return v_select(v_lt(low, z), v_select(v_lt(z, high), v_set1(1), v_set1(0)), v_set1(0))
 
 
+cdef inline vec elu(vec z, vec alpha) noexcept nogil:
+    # Both parts of e^z - 1 are multiplied: its rounding would count double where alpha carries the product
+    # past a power of two.
+    cdef vec lower
+    cdef vec upper = exp_minus_1(v_min(v_set1(0), z), &lower)
+    return v_select(v_lt(z, v_set1(0)), v_muladd(alpha, upper, v_mul(alpha, lower)), z)
+
+
+cdef inline vec elu_derivative(vec z, vec alpha) noexcept nogil:
+    return v_select(v_lt(v_set1(0), z), v_set1(1), times_exp(alpha, v_min(v_set1(0), z)))
+
+
+cdef inline vec selu(vec z) noexcept nogil:
+    cdef vec lower
+    cdef vec upper = exp_minus_1(v_min(v_set1(0), z), &lower)
+    lower = v_muladd(v_set1(SELU_ALPHA_LO), upper, v_mul(v_set1(SELU_ALPHA_HI), lower))
+    cdef vec below = v_muladd(v_set1(SELU_ALPHA_HI), upper, lower)
+    cdef vec above = v_muladd(v_set1(SELU_HI), z, v_mul(v_set1(SELU_LO), z))
+    return v_select(v_lt(z, v_set1(0)), below, above)
+
+
+cdef inline vec selu_derivative(vec z) noexcept nogil:
+    cdef vec slope = times_exp(v_set1(SELU_ALPHA_HI + SELU_ALPHA_LO), v_min(v_set1(0), z))
+    return v_select(v_lt(v_set1(0), z), v_set1(SELU_HI + SELU_LO), slope)
+
+
+cdef inline vec sigmoid_and_rest(vec z, vec *remainder) noexcept nogil:
+    # The sigmoid and what its rounding left, for EXP_FAR <= z <= -EXP_FAR: e / (1 + e) for z < 0 and
+    # 1 / (1 + e) above that, e = e^-|z|.
+    cdef vec e_lower
+    cdef vec e = exp_normal(v_max(v_set1(EXP_FAR), v_minus_abs(z)), &e_lower)
+    cdef vec d = v_add(v_set1(1), e)
+    cdef vec d_lower = v_add(v_sub(e, v_sub(d, v_set1(1))), e_lower)
+    cdef vec reciprocal = v_div(v_set1(1), d)
+    cdef mask below = v_lt(z, v_set1(0))
+    cdef vec top = v_select(below, e, v_set1(1))
+    cdef vec top_lower = v_select(below, e_lower, v_set1(0))
+    cdef vec q = v_mul(top, reciprocal)
+    remainder[0] = v_mul(v_add(v_residual(q, d, top), v_negmuladd(q, d_lower, top_lower)), reciprocal)
+    return q
+
+
+cdef inline vec silu(vec z) noexcept nogil:
+    # Far from 0 it is z, or z e^z, whose e^z can be subnormal where the product isn't.
+    cdef vec s_lower
+    cdef vec s = sigmoid_and_rest(z, &s_lower)
+    cdef vec value = v_muladd(z, s, v_mul(z, s_lower))
+    cdef mask far = v_lt(v_minus_abs(z), v_set1(EXP_FAR))
+    cdef vec x
+    if v_any(far):
+        x = v_min(v_set1(0), v_max(v_set1(EXP_ZERO), z))
+        value = v_select(far, v_select(v_lt(z, v_set1(0)), times_exp(x, x), z), value)
+    return v_copysign(value, z)     # where it is 0, the second product may have another sign
+
+
+cdef inline vec silu_derivative(vec z) noexcept nogil:
+    # e (1 + e + x) / (1 + e)^2 with x = -|z| and e = e^x for z < 0, and 1 less that above. What the roundings
+    # of e and of the sums leave is put back: one of them is 0 at x = -1.278. Far below, it is (1 + z) e^z.
+    cdef vec x = v_minus_abs(z)
+    cdef vec bounded = v_max(v_set1(EXP_FAR), x)
+    cdef vec e_lower, lower, rest
+    cdef vec e = exp_normal(bounded, &e_lower)
+    cdef vec sum = two_sum(two_sum(v_set1(1), bounded, &lower), e, &rest)
+    cdef vec d = v_add(v_set1(1), e)
+    cdef vec d_lower = v_add(v_sub(e, v_sub(d, v_set1(1))), e_lower)
+    sum = v_add(sum, v_add(rest, v_add(lower, e_lower)))
+    cdef vec square = v_muladd(d, d, v_mul(v_add(d, d), d_lower))
+    cdef vec slope = v_div(v_muladd(e, sum, v_mul(e_lower, sum)), square)
+    cdef mask far = v_lt(x, v_set1(EXP_FAR))
+    if v_any(far):
+        bounded = v_max(v_set1(EXP_ZERO), x)
+        slope = v_select(far, times_exp(v_add(v_set1(1), bounded), bounded), slope)
+    return v_select(v_lt(z, v_set1(0)), slope, v_sub(v_set1(1), slope))
+
+
+cdef inline vec softplus(vec z) noexcept nogil:
+    # max(z, 0) + log(1 + e) with e = e^-|z|. What the roundings of e and of 1 + e left is put back, so small
+    # results keep the digits of e.
+    cdef vec e_lower, lower
+    cdef vec e = exp_negative(v_minus_abs(z), v_set1(0), 0, &e_lower)
+    cdef vec upper = two_sum(v_set1(1), e, &lower)
+    return v_add(v_max(v_set1(0), z), log(upper, v_add(lower, e_lower)))
+
+
+cdef inline vec softplus_derivative(vec z) noexcept nogil:
+    return sigmoid(z)
+
+
 ctypedef void (*rows_kernel)(
     const double *, const real *, real *, Py_ssize_t, Py_ssize_t, Py_ssize_t
 ) noexcept nogil

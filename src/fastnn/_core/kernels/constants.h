@@ -7,15 +7,22 @@
 
 /* log(2) = LN2_HI + LN2_LO; LN2_HI has so few bits that its product with any exponent is exact.
  * Below EXP_MIN, exp times 2^SUM_SCALE rounds to 0; from EXP_NORMAL on it is normal. Below TANH_SPLIT, tanh is a
- * polynomial; at TANH_MAX it has long rounded to 1. */
+ * polynomial; at TANH_MAX it has long rounded to 1. Below EXP_ZERO, e^x times any number rounds to 0; below EXP_FAR,
+ * 1 + e^x has long rounded to 1. SELU's constants (Klambauer et al., 2017) are rounded down, so that their lower parts
+ * are positive: then infinities and -0 pass through the products. */
 #if FASTNN_REAL_BITS == 32
 #define LOG2_E 0x1.715476p0f
 #define LN2_HI 0x1.62e4p-1f
 #define LN2_LO 0x1.7f7d1cp-20f
 #define EXP_MIN -149.0f
 #define EXP_NORMAL -87.0f
+#define EXP_ZERO -194.0f
 #define TANH_SPLIT 0x1p-4f
 #define TANH_MAX 15.5f
+#define SELU_HI 0x1.0cfabcp+0f
+#define SELU_LO 0x1.6a9114p-24f
+#define SELU_ALPHA_HI 0x1.c212ccp+0f
+#define SELU_ALPHA_LO 0x1.903c0cp-26f
 /* relative error 2^-31 */
 static const real EXP_POLY[] = {
     0x1p-1f, 0x1.555556p-3f, 0x1.555502p-5f, 0x1.110fc2p-7f,
@@ -73,8 +80,13 @@ static const real TANH_TABLE[][16] = {
 #define LN2_LO 0x1.ef35793c7673p-45
 #define EXP_MIN -791.0
 #define EXP_NORMAL -708.0
+#define EXP_ZERO -1456.0
 #define TANH_SPLIT 0.625
 #define TANH_MAX 20.0
+#define SELU_HI 0x1.0cfabd6a91132p+0
+#define SELU_LO 0x1.6fc7d272f2695p-55
+#define SELU_ALPHA_HI 0x1.c212cc640f031p+0
+#define SELU_ALPHA_LO 0x1.05161b045a1fep-56
 /* relative error 2^-61 */
 static const real EXP_POLY[] = {
     0x1p-1, 0x1.5555555555557p-3, 0x1.5555555555557p-5, 0x1.1111111110051p-7,
@@ -98,6 +110,7 @@ static const real TANH_TABLE[][16] = {{0}};
 
 /* What the exponentials in a log-softmax are multiplied by: many subnormal ones can have a normal sum. */
 #define SUM_SCALE 64
+#define EXP_FAR (EXP_NORMAL / 2)
 #define REAL_MAX (FASTNN_REAL_BITS == 32 ? FLT_MAX : DBL_MAX)
 #define SQRT_2 ((real)1.4142135623730951)
 

@@ -6,9 +6,15 @@ cdef extern from "constants.h" nogil:
     real LN2_LO
     real EXP_MIN
     real EXP_NORMAL
+    real EXP_ZERO
+    real EXP_FAR
     real TANH_MAX
     real TANH_SPLIT
     real SQRT_2
+    real SELU_HI
+    real SELU_LO
+    real SELU_ALPHA_HI
+    real SELU_ALPHA_LO
     real REAL_MAX
     int SUM_SCALE
     const real EXP_POLY[]
@@ -63,6 +69,33 @@ cdef inline vec exp_normal(vec x, vec *remainder) noexcept nogil:
     cdef vec e = v_muladd(power, p, power)
     remainder[0] = v_muladd(power, p, v_sub(power, e))
     return e
+
+
+cdef inline vec times_exp(vec factor, vec x) noexcept nogil:
+    # factor e^x for x <= 0, where e^x alone may be subnormal, or 0: the last of the power comes after the
+    # product. The bound is first, so a NaN in x passes.
+    cdef vec bounded = v_max(v_set1(EXP_ZERO), x)
+    cdef vec n = v_sub(v_muladd(bounded, v_set1(LOG2_E), v_set1(ROUNDER)), v_set1(ROUNDER))
+    cdef vec first = v_max(v_set1(1 - EXPONENT_BIAS // 2), n)
+    cdef vec p = exp_less_1(reduced(bounded, n))
+    cdef vec e = v_add(v_set1(1), p)
+    cdef vec lower = v_scale(v_sub(p, v_sub(e, v_set1(1))), first)
+    return v_scale(v_muladd(factor, v_scale(e, first), v_mul(factor, lower)), v_sub(n, first))
+
+
+cdef inline vec exp_minus_1(vec x, vec *remainder) noexcept nogil:
+    # e^x - 1 and what its rounding left, for x <= 0: with x = n log(2) + r and p = e^r - 1 = r + t, it is
+    # (2^n - 1) + 2^n r + 2^n t, where only the first sum can cancel; its rounding error is kept.
+    cdef vec bounded = v_max(v_set1(EXP_NORMAL), x)
+    cdef vec shifted = v_muladd(bounded, v_set1(LOG2_E), v_set1(ROUNDER + EXPONENT_BIAS))
+    cdef vec n = v_sub(shifted, v_set1(ROUNDER + EXPONENT_BIAS))
+    cdef vec power = v_shift_up(shifted)
+    cdef vec r = reduced(bounded, n)
+    cdef vec t = v_mul(v_mul(r, r), polynomial(EXP_POLY, EXP_TERMS, r))
+    cdef vec less = v_sub(power, v_set1(1))
+    cdef vec sum = v_muladd(power, r, less)
+    remainder[0] = v_muladd(power, t, v_muladd(power, r, v_sub(less, sum)))
+    return sum
 
 
 cdef inline vec two_sum(vec a, vec b, vec *remainder) noexcept nogil:
