@@ -74,6 +74,9 @@ class ShapeLine(NamedTuple):
 
 Line = FunctionLine | RowLine | LayerLine | ShapeLine
 
+SIXTH = "0.16666666666666666"
+LOG_2 = "0.6931471805599453"
+SELU_ABOVE, SELU_BELOW = "1.0507009873554805", "1.7580993408473768"
 POINTS = "nan inf -inf 0 -0 least -least most -most"
 FUNCTIONS = {
     line.name: line
@@ -90,6 +93,27 @@ FUNCTIONS = {
         FunctionLine("sigmoid'", "nan 0 0 0.25 0.25 0.25 0.25 0 0"),
         FunctionLine("tanh", "nan 1 -1 0 -0 least -least 1 -1", "as NumPy and PyTorch: least is nearest"),
         FunctionLine("tanh'", "nan 0 0 1 1 1 1 0 0"),
+        FunctionLine("leaky_relu", "nan inf -inf 0 -0 least -0 most -0.01*most"),
+        FunctionLine("leaky_relu'", "0.01 1 0.01 0.01 0.01 1 0.01 1 0.01"),
+        FunctionLine("softsign", "nan 1 -1 0 -0 least -least 1 -1"),
+        FunctionLine("softsign'", "nan 0 0 1 1 1 1 0 0"),
+        FunctionLine("hard_sigmoid", "nan 1 0 0.5 0.5 0.5 0.5 1 0"),
+        FunctionLine("hard_sigmoid'", f"0 0 0 {SIXTH} {SIXTH} {SIXTH} {SIXTH} 0 0"),
+        FunctionLine("hard_swish", "nan inf -0 0 -0 0 -0 most -0"),
+        FunctionLine("hard_swish'", "nan 1 0 0.5 0.5 0.5 0.5 1 0"),
+        FunctionLine("clip", "nan 6 0 0 -0 least 0 6 0"),
+        FunctionLine("clip'", "0 0 0 0 0 1 0 0 0"),
+        FunctionLine("elu", "nan inf -1 0 -0 least -least most -1"),
+        FunctionLine("elu'", "nan 1 0 1 1 1 1 1 0"),
+        FunctionLine("selu", f"nan inf -{SELU_BELOW} 0 -0 least -2*least inf -{SELU_BELOW}"),
+        FunctionLine(
+            "selu'",
+            f"nan {SELU_ABOVE} 0 {SELU_BELOW} {SELU_BELOW} {SELU_ABOVE} {SELU_BELOW} {SELU_ABOVE} 0",
+        ),
+        FunctionLine("silu", "nan inf -0 0 -0 0 -0 most -0"),
+        FunctionLine("silu'", "nan 1 -0 0.5 0.5 0.5 0.5 1 -0"),
+        FunctionLine("softplus", f"nan inf 0 {LOG_2} {LOG_2} {LOG_2} {LOG_2} most 0"),
+        FunctionLine("softplus'", "nan 1 0 0.5 0.5 0.5 0.5 1 0"),
     )
 }
 ROWS = [
@@ -152,19 +176,20 @@ SHAPES = [
 ]
 
 
-def parts(word: str) -> tuple[int, int, str]:
+def parts(word: str) -> tuple[int, float, str]:
     """Return a word's sign, its factor, and what is left of it."""
     factor, _, name = word.removeprefix("-").rpartition("*")
-    return -1 if word.startswith("-") else 1, int(factor or 1), name
+    return -1 if word.startswith("-") else 1, float(factor or 1), name
 
 
 def numbers(words: str, dtype: Any) -> Array:
     """Return what words stand for."""
     limits = np.finfo(dtype)
     sizes = {"least": limits.smallest_subnormal, "most": limits.max}
+    real = np.dtype(dtype).type
     return np.array(
         [
-            sign * factor * (sizes[name] if name in sizes else np.dtype(dtype).type(name))
+            sign * real(factor) * (sizes[name] if name in sizes else real(name))
             for sign, factor, name in map(parts, words.split())
         ],
         dtype,
@@ -175,7 +200,7 @@ def shown(word: str) -> str:
     """Return how the docs write a word."""
     sign, factor, name = parts(word)
     digits = {"inf": "∞", "nan": "NaN", "least": "least", "most": "most"}.get(name) or f"{float(name):.6g}"
-    return ("−" if sign < 0 else "") + (f"{factor} " if factor > 1 else "") + digits
+    return ("−" if sign < 0 else "") + (f"{factor:g} " if factor != 1 else "") + digits
 
 
 def shown_row(words: str) -> str:
