@@ -6,6 +6,7 @@ For float64, mpmath computes with 200 bits.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -96,6 +97,62 @@ def _silu_slope(exp: Callable[[Any], Any], z: Any) -> Any:
     return np.where(z < 0, below, 1 - below) if isinstance(z, np.ndarray) else below if z < 0 else 1 - below
 
 
+def _normal(z: Array) -> Array:
+    """Return the probability that a normally distributed number is below each z."""
+    x = z / -math.sqrt(2)
+    p = np.where(x > 0, 0.0, 1.0)
+    near = (np.abs(x) < 40) & (np.abs(x) > 2.0**-30)
+    p[near] = np.fromiter(map(math.erfc, x[near].tolist()), float) / 2
+    # Nearer to 0, where half of all numbers are, the first two terms.
+    return np.where(np.abs(x) <= 2.0**-30, 0.5 - x / math.sqrt(math.pi), np.where(np.isnan(z), z, p))
+
+
+def _gelu_slope(z: Array) -> Array:
+    z = np.clip(z, -50, 50)
+    return _normal(z) + z * np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+
+
+def _mp_gelu(z: Any) -> Any:
+    return z if z > 50 else z * MP.ncdf(z) if z > -50 else MP.mpf(0)
+
+
+def _mp_gelu_slope(z: Any) -> Any:
+    return MP.ncdf(z) + z * MP.npdf(z) if abs(z) < 50 else MP.mpf(int(z > 0))
+
+
+def _tanh_argument(z: Any, root: Any, factor: Any) -> Any:
+    return 2 * root * (z + factor * z**3)
+
+
+def _gelu_tanh(z: Array) -> Array:
+    z = np.where(np.isnan(z), z, np.fmax(z, -50))
+    u = _tanh_argument(np.fmin(z, 50), math.sqrt(2 / math.pi), 0.044715)
+    return z * _sigmoid(np.exp, u)
+
+
+def _gelu_tanh_slope(z: Array) -> Array:
+    z = np.clip(z, -50, 50)
+    u = _tanh_argument(z, math.sqrt(2 / math.pi), 0.044715)
+    slope = 2 * math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * z * z)
+    return _sigmoid(np.exp, u) + z * _slope(np.exp, u) * slope
+
+
+def _mp_tanh_argument(z: Any) -> Any:
+    return _tanh_argument(z, MP.sqrt(2 / MP.pi), MP.mpf("0.044715"))
+
+
+def _mp_gelu_tanh(z: Any) -> Any:
+    return z if z > 50 else z * _sigmoid(MP.exp, _mp_tanh_argument(z)) if z > -50 else MP.mpf(0)
+
+
+def _mp_gelu_tanh_slope(z: Any) -> Any:
+    if abs(z) > 50:
+        return MP.mpf(int(z > 0))
+    u = _mp_tanh_argument(z)
+    slope = 2 * MP.sqrt(2 / MP.pi) * (1 + 3 * MP.mpf("0.044715") * z * z)
+    return _sigmoid(MP.exp, u) + z * _slope(MP.exp, u) * slope
+
+
 ACTIVATION_FORMULAS = {
     "identity": Formula(lambda z: z, lambda z: z),
     "relu": Formula(lambda z: np.maximum(z, 0), lambda z: max(z, 0)),
@@ -112,6 +169,8 @@ ACTIVATION_FORMULAS = {
         lambda z: np.where(z < -3, 0, np.where(z > 3, z, z * (z + 3) / 6)),
         lambda z: 0 if z < -3 else z if z > 3 else z * (z + 3) / 6,
     ),
+    "gelu": Formula(lambda z: np.where(np.isinf(z), np.fmax(z, 0), z * _normal(z)), _mp_gelu),
+    "gelu_tanh": Formula(_gelu_tanh, _mp_gelu_tanh),
     "clip": Formula(np.clip, lambda z, a, b: min(max(z, a), b)),
     "elu": Formula(
         lambda z, a: np.where(z > 0, z, a * np.expm1(np.minimum(z, 0))),
@@ -142,6 +201,8 @@ DERIVATIVE_FORMULAS = {
         lambda z: np.where(z <= -3, 0, np.where(z >= 3, 1, (2 * z + 3) / 6)),
         lambda z: 0 if z <= -3 else 1 if z >= 3 else (2 * z + 3) / 6,
     ),
+    "gelu": Formula(_gelu_slope, _mp_gelu_slope),
+    "gelu_tanh": Formula(_gelu_tanh_slope, _mp_gelu_tanh_slope),
     "clip": Formula(lambda z, a, b: np.where((a < z) & (z < b), 1.0, 0.0), lambda z, a, b: int(a < z < b)),
     "elu": Formula(
         lambda z, a: np.where(z > 0, 1, a * np.exp(np.minimum(z, 0))),

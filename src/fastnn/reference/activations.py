@@ -162,6 +162,37 @@ def softplus(z: float) -> float:
     return (0.0 if z < 0.0 else z) + math.log1p(math.exp(-abs(z)))
 
 
+def gelu(z: float) -> float:
+    """Gaussian error linear unit: z times the probability that a normally distributed number is below z.
+
+    Examples
+    --------
+    >>> f"{gelu(2.0):.4f}"
+    '1.9545'
+    """
+    tail = math.erfc(abs(z) / math.sqrt(2.0)) / 2.0
+    below = min(abs(z), 40.0) * tail  # nothing is left of it from there on
+    return math.copysign(max(z, 0.0) - below, z)
+
+
+def gelu_tanh(z: float) -> float:
+    """Gaussian error linear unit, `gelu`, with tanh in the place of the error function.
+
+    Examples
+    --------
+    >>> f"{gelu_tanh(2.0):.4f}"
+    '1.9546'
+    """
+    e = math.exp(-_gelu_tanh_argument(abs(z)))
+    return math.copysign(max(z, 0.0) - min(abs(z), 40.0) * e / (1.0 + e), z)
+
+
+def _gelu_tanh_argument(y: float) -> float:
+    """2 sqrt(2 / pi) (y + 0.044715 y**3), for y up to 40, where e to the minus that is 0."""
+    y = min(y, 40.0)
+    return 2.0 * math.sqrt(2.0 / math.pi) * (y + 0.044715 * y**3)
+
+
 def softmax(row: Vector) -> list[float]:
     """Turn a row of scores into probabilities, exp(z_i) / sum_j exp(z_j).
 
@@ -294,6 +325,23 @@ def silu_derivative(z: float) -> float:
 def softplus_derivative(z: float) -> float:
     """Slope of `softplus`, sigmoid(z)."""
     return sigmoid(z)
+
+
+def gelu_derivative(z: float) -> float:
+    """Slope of `gelu`; the slopes at z and at -z add up to 1."""
+    y = min(abs(z), 40.0)
+    density = math.exp(-y * y / 2.0) / math.sqrt(2.0 * math.pi)
+    below = -(y * density - math.erfc(y / math.sqrt(2.0)) / 2.0)
+    return 1.0 - below if z > 0.0 else below
+
+
+def gelu_tanh_derivative(z: float) -> float:
+    """Slope of `gelu_tanh`; the slopes at z and at -z add up to 1."""
+    y = min(abs(z), 40.0)
+    e = math.exp(-_gelu_tanh_argument(y))
+    slope = 2.0 * math.sqrt(2.0 / math.pi) * (1.0 + 3.0 * 0.044715 * y * y)
+    below = e / (1.0 + e) * (1.0 - y * slope / (1.0 + e))
+    return 1.0 - below if z > 0.0 else below
 
 
 def activation_named(name: str) -> Callable[[Vector], list[float]]:

@@ -34,6 +34,20 @@ static const real TANH_POLY[] = {-0x1.55554ep-2f, 0x1.10a18ap-3f};
 static const real LOG_POLY[] = {
     0x1.55555cp-1f, 0x1.997b84p-2f, 0x1.2efb0cp-2f
 };
+/* From GELU_MAX and GELU_TANH_MAX on, what gelu and gelu_tanh lack of z or 0 rounds to 0. A + B y^2 is
+ * 2 sqrt(2 / pi) (1 + 0.044715 y^2), each in two parts. */
+#define GELU_MAX 14.75f
+#define GELU_TANH_MAX 11.5f
+#define GELU_A_HI 0x1.988454p+0f
+#define GELU_A_LO -0x1.857936p-25f
+#define GELU_B_HI 0x1.2444f2p-4f
+#define GELU_B_LO 0x1.49b16ap-29f
+/* relative error 2^-25.7 */
+static const real GELU_POLY[] = {
+    0x1.82b4bcp-1f, -0x1.373e3ap-1f, 0x1.8c6d9cp-2f, -0x1.7dff5ap-3f,
+    0x1.eed0a2p-5f, -0x1.eded26p-8f, -0x1.cb5198p-9f, 0x1.a6d6e8p-10f,
+    0x1.78cd1p-13f, -0x1.8e3462p-13f, -0x1.0c75ap-15f
+};
 #define TANH_BY_TABLE 1
 /* relative error 2^-27.3 */
 static const real TANH_TABLE[][16] = {
@@ -104,6 +118,21 @@ static const real LOG_POLY[] = {
     0x1.5555555555558p-1, 0x1.999999999526cp-2, 0x1.2492492e05c6ep-2, 0x1.c71c62c87464cp-3,
     0x1.7462bd3789f98p-3, 0x1.39fd41d4fb171p-3, 0x1.2b6619923fb18p-3
 };
+#define GELU_MAX 39.0
+#define GELU_TANH_MAX 22.5
+#define GELU_A_HI 0x1.9884533d43651p+0
+#define GELU_A_LO -0x1.cbc0d30ebfd15p-54
+#define GELU_B_HI 0x1.2444f2a4d8b4bp-4
+#define GELU_B_LO -0x1.6c843a29d1c70p-61
+/* relative error 2^-54.6 */
+static const real GELU_POLY[] = {
+    0x1.82b4bb8c94dcep-1, -0x1.373e3a893c28ap-1, 0x1.8c6dbf2cfc2c8p-2, -0x1.7dff2bff68411p-3,
+    0x1.eec4cc3e47b5cp-5, -0x1.ee27610455016p-8, -0x1.c81719cc23e2dp-9, 0x1.ab825fb63a76p-10,
+    0x1.17a4a735075eep-13, -0x1.e4a422f09a124p-13, -0x1.00125c05a7d19p-19, 0x1.26d078859c07cp-15,
+    0x1.7fe8878dc73ebp-21, -0x1.8d4ad5422b33dp-18, -0x1.4fc724ec9532cp-21, 0x1.125a7f9742b0cp-20,
+    0x1.1bebb1567357cp-22, -0x1.50bd21bb88a72p-23, -0x1.4c9ee29fe608ep-24, 0x1.16764315165a8p-26,
+    0x1.fab505003af15p-27, -0x1.a092aa8ba974dp-32, -0x1.521786b0e544cp-30
+};
 #define TANH_BY_TABLE 0
 static const real TANH_TABLE[][16] = {{0}};
 #endif
@@ -113,11 +142,14 @@ static const real TANH_TABLE[][16] = {{0}};
 #define EXP_FAR (EXP_NORMAL / 2)
 #define REAL_MAX (FASTNN_REAL_BITS == 32 ? FLT_MAX : DBL_MAX)
 #define SQRT_2 ((real)1.4142135623730951)
+#define GELU_SHIFT ((real)4)
+#define INVERSE_ROOT_2_PI ((real)0x1.9884533d43651p-2)
 
 enum {
     EXP_TERMS = sizeof EXP_POLY / sizeof(real),
     TANH_TERMS = sizeof TANH_POLY / sizeof(real),
     LOG_TERMS = sizeof LOG_POLY / sizeof(real),
+    GELU_TERMS = sizeof GELU_POLY / sizeof(real),
     TANH_ROWS = sizeof TANH_TABLE / sizeof TANH_TABLE[0]
 };
 

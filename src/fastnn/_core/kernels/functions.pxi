@@ -16,14 +16,24 @@ cdef extern from "constants.h" nogil:
     real SELU_ALPHA_HI
     real SELU_ALPHA_LO
     real REAL_MAX
+    real GELU_SHIFT
+    real GELU_MAX
+    real GELU_TANH_MAX
+    real GELU_A_HI
+    real GELU_A_LO
+    real GELU_B_HI
+    real GELU_B_LO
+    real INVERSE_ROOT_2_PI
     int SUM_SCALE
     const real EXP_POLY[]
     const real TANH_POLY[]
     const real LOG_POLY[]
+    const real GELU_POLY[]
     enum:
         EXP_TERMS
         TANH_TERMS
         LOG_TERMS
+        GELU_TERMS
         TANH_ROWS
         TANH_BY_TABLE
     const real TANH_TABLE[][16]
