@@ -1,6 +1,6 @@
 # The Gaussian error linear units, z P(z) with the normal distribution's P or a logistic function near it. Both
-# are max(z, 0) - t, t = |z| P(-|z|), since P(z) = 1 - P(-z). Until the end, t has 2^SUM_SCALE as a factor: so
-# it is normal where the exponential in it isn't.
+# are max(z, 0) - t, t = |z| P(-|z|), since P(z) = 1 - P(-z). Until the end, t is multiplied by 2^SUM_SCALE: it
+# is normal where the exponential in it isn't.
 
 
 cdef inline vec unit_of(vec z, vec scaled) noexcept nogil:
@@ -54,8 +54,8 @@ cdef inline vec gelu_derivative(vec z) noexcept nogil:
 
 
 cdef inline vec gelu_tanh_argument(vec y, vec *lower) noexcept nogil:
-    # u = 2 sqrt(2 / pi) (y + 0.044715 y^3) = y (A + B y^2), and what its rounding left, which in e^u would be u
-    # times as large.
+    # u = 2 sqrt(2 / pi) (y + 0.044715 y^3) = y (A + B y^2), and what its rounding left, which is u times as
+    # large in e^u.
     cdef vec square = v_mul(y, y)
     cdef vec square_lower = v_sub(v_set1(0), v_residual(y, y, square))
     cdef vec product = v_mul(v_set1(GELU_B_HI), square)
