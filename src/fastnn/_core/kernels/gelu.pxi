@@ -1,6 +1,6 @@
-# The Gaussian error linear units, z P(z) with the normal distribution's P or a logistic function near it. Both
-# are max(z, 0) - t, t = |z| P(-|z|), since P(z) = 1 - P(-z). Until the end, t is multiplied by 2^SUM_SCALE: it
-# is normal where the exponential in it isn't.
+# The Gaussian error linear units: z P(z), P the normal distribution's or a logistic function near it. Both
+# are max(z, 0) - t, t = |z| P(-|z|), since P(z) = 1 - P(-z). Until the end, t is multiplied by 2^SUM_SCALE:
+# it is normal where the exponential in it isn't.
 
 
 cdef inline vec unit_of(vec z, vec scaled) noexcept nogil:
