@@ -11,6 +11,8 @@ import numpy as np
 import fastnn
 from fastnn.bench import files
 
+PRINTED = f"fastnn {fastnn.__version__}, NumPy {np.__version__}."
+
 
 class Line(NamedTuple):
     """A function's largest error on every instruction set, and where that was."""
@@ -20,6 +22,7 @@ class Line(NamedTuple):
     errors: Mapping[str, float]
     where: Mapping[str, str]
     kept: bool
+    tried: str
     remark: str = ""
 
 
@@ -30,19 +33,26 @@ def print_line(line: Line) -> None:
         print(f"    {isa:<8} {error:.4f} {line.where[isa]}".rstrip(), flush=True)
 
 
-def write_table(page: Path, lines: Sequence[Line], every: int) -> None:
-    """Replace the page's table, between its marks."""
-    files.write_block(page, "exhaustive", table(lines, every))
+def write_line(page: Path, line: Line, order: Sequence[str]) -> None:
+    """Put a line into the page's table, between its marks, in the place of what was there of that function.
+
+    Lines of other instruction sets than this one's, or of functions that are no more, don't stay.
+    """
+    head = row(["function", "limit", *line.errors, "tried", ""])
+    old = files.block(page, "exhaustive").splitlines()
+    kept = [text for text in old[old.index(head) + 2 :] if text] if head in old else []
+    lines = {text.split(" | ")[0].removeprefix("| "): text for text in kept}
+    lines[line.name] = row(cells(line))
+    body = [lines[name] for name in order if name in lines]
+    rule = row(["---"] * (len(line.errors) + 4))
+    files.write_block(page, "exhaustive", "\n".join([PRINTED, "", head, rule, *body, ""]))
 
 
-def table(lines: Sequence[Line], every: int) -> str:
-    isas = list(lines[0].errors)
-    inputs = "every float32" if every == 1 else f"every {every}th float32"
-    rows = [["function", "limit", *isas, ""], ["---"] * (len(isas) + 3)]
-    for line in lines:
-        seen = [f"{line.errors[isa]:.3f} {line.where[isa]}".strip() for isa in isas]
-        remark = line.remark if line.kept else f"**exceeded** {line.remark}"
-        rows.append([line.name, line.limit, *seen, remark])
-    body = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    head = f"fastnn {fastnn.__version__}, NumPy {np.__version__}; functions of one number: {inputs}."
-    return f"{head}\n\n{body}\n"
+def row(texts: Sequence[str]) -> str:
+    return f"| {' | '.join(texts)} |"
+
+
+def cells(line: Line) -> list[str]:
+    seen = [f"{error:.3f} {line.where[isa]}".strip() for isa, error in line.errors.items()]
+    remark = line.remark if line.kept else f"**exceeded** {line.remark}"
+    return [line.name, line.limit, *seen, line.tried, remark]

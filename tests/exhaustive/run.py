@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from functions import F32, SWEPT
 from products import DEPTHS, sweep_products
-from report import Line, print_line, write_table
+from report import Line, print_line, write_line
 from softmax_rows import n_batches, sweep_rows
 from support import limit as limit_of
 from sweep import CHUNK, PATTERNS, Result, sweep
@@ -52,15 +52,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     effort = WHOLE if options.every == 1 else Effort(options.every, SHORT.elements, SHORT.seeds)
     start = time.perf_counter()
     try:
-        lines = [line_of(name, options.isa, effort) for name in options.functions]
+        lines = []
+        for name in options.functions:
+            lines.append(line_of(name, options.isa, effort))
+            if options.write:
+                write_line(options.write, lines[-1], ALL)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
     print(f"{(time.perf_counter() - start) / 60:.1f} minutes")
     kept = all(line.kept for line in lines)
     print("every limit is kept" if kept else "a limit is exceeded")
-    if options.write:
-        write_table(options.write, lines, options.every)
     return 0 if kept else 1
 
 
@@ -75,12 +77,12 @@ def line_of(name: str, isas: Sequence[str], effort: Effort) -> Line:
             line = rows_line(name, isas, effort, bar)
         else:
             result = sweep(SWEPT[name], isas, effort.every, lambda: bar.update(CHUNK))
-            line = swept_line(name, result)
+            line = swept_line(name, result, effort)
     print_line(line)
     return line
 
 
-def swept_line(name: str, result: Result) -> Line:
+def swept_line(name: str, result: Result, effort: Effort) -> Line:
     errors = {isa: worst.error for isa, worst in result.worst.items()}
     where = {isa: f"at {worst.z:.9g}" if worst.error else "" for isa, worst in result.worst.items()}
     limit = SWEPT[name].limit
@@ -90,7 +92,8 @@ def swept_line(name: str, result: Result) -> Line:
     if SWEPT[name].odd:
         remarks.append(f"{result.asymmetric} times not odd" if result.asymmetric else "odd to the last bit")
     kept = max(errors.values()) <= limit and not result.differing and not result.asymmetric
-    return Line(name, f"{limit:g} ULP", errors, where, kept, ", ".join(remarks))
+    tried = "all 2³²" if effort.every == 1 else f"every {effort.every}th"
+    return Line(name, f"{limit:g} ULP", errors, where, kept, tried, ", ".join(remarks))
 
 
 def rows_line(name: str, isas: Sequence[str], effort: Effort, bar: tqdm[None]) -> Line:
@@ -100,7 +103,8 @@ def rows_line(name: str, isas: Sequence[str], effort: Effort, bar: tqdm[None]) -
     limit = limit_of(name, F32)
     sums = max(worst.sum for worst in seen.values())
     remark = f"sums to 1 within {sums:.2f} m 2^-24" if name == "softmax" else ""
-    return Line(name, f"{limit:g} ULP", errors, where, max(errors.values()) <= limit and sums <= 1, remark)
+    kept = max(errors.values()) <= limit and sums <= 1
+    return Line(name, f"{limit:g} ULP", errors, where, kept, "rows", remark)
 
 
 def dense_line(isas: Sequence[str], effort: Effort, bar: tqdm[None]) -> Line:
@@ -110,7 +114,7 @@ def dense_line(isas: Sequence[str], effort: Effort, bar: tqdm[None]) -> Line:
     gamma = max(worst.gamma for worst in seen.values())
     kept = max(errors.values()) <= ERROR_LIMIT and gamma <= 1
     remark = f"at most {gamma:.2f} of the a-priori bound"
-    return Line(DENSE, f"{ERROR_LIMIT:g} units", errors, where, kept, remark)
+    return Line(DENSE, f"{ERROR_LIMIT:g} units", errors, where, kept, "layers", remark)
 
 
 if __name__ == "__main__":

@@ -55,12 +55,15 @@ def test_errors_are_in_units_of_the_expected_value() -> None:
 def test_the_page_gets_the_table(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- exhaustive -->\nold\n<!-- end exhaustive -->\nafter\n")
+    assert run.main(["--every", "99991", "--functions", "relu", "tanh", "--write", str(page)]) == 0
     assert run.main(["--every", "99991", "--functions", "tanh", "exp", "--write", str(page)]) == 0
     text = page.read_text()
     assert text.startswith("before\n<!-- exhaustive -->\n")
     assert text.endswith("<!-- end exhaustive -->\nafter\n")
     assert "old" not in text
     assert "| tanh | 1 ULP | 0." in text
+    assert text.index("| exp |") < text.index("| relu |") < text.index("| tanh |")
+    assert text.count("| tanh |") == 1
 
 
 def test_what_is_unknown_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
