@@ -20,10 +20,6 @@ from fastnn._core.activation_names import parse
 MP = mpmath.mp.clone()
 MP.prec = 200
 
-# SELU's, by Klambauer et al. (2017).
-SCALE = MP.mpf("1.0507009873554804934193349852946")
-ALPHA = MP.mpf("1.6732632423543772848170429916717")
-
 
 class Exact(NamedTuple):
     """Values (whole + fraction) 2^exponent of about that size; 2^exponent is the dtype's ULP there."""
@@ -34,14 +30,12 @@ class Exact(NamedTuple):
     size: Array
 
 
-def exact(values: Array, dtype: Any, floor: float = 0.0) -> Exact:
-    """Return values, float64 for float32 and mpmath's for float64, in ULP, at least those of `floor`."""
+def exact(values: Array, dtype: Any, floors: Any = 0.0) -> Exact:
+    """Return values, float64 for float32 and mpmath's for float64, in ULP, at least those of `floors`."""
     info = np.finfo(dtype)
     hi = values.astype(np.float64)
-    exponent = np.maximum(np.frexp(hi)[1] - 1, info.minexp) - info.nmant
-    exponent = np.where(hi == 0, info.minexp - info.nmant, exponent)
-    if floor:
-        exponent = np.maximum(exponent, np.frexp(floor)[1] - 1 - info.nmant)
+    size = np.maximum(np.maximum(np.abs(hi), floors), float(info.smallest_normal))
+    exponent = np.frexp(size)[1] - 1 - info.nmant
     whole = np.ldexp(hi, -exponent)
     fraction = np.zeros_like(whole)
     if values.dtype == object:
@@ -60,169 +54,177 @@ def ulp_errors(got: Array, expected: Exact) -> Array:
     return np.where(overflown, 0, np.where(np.isnan(off), np.inf, np.abs(off)))
 
 
-# Each formula twice: over NumPy's exp and friends, and over mpmath's, one number at a time.
-
-
 class Formula(NamedTuple):
-    """A function of a real number and an activation's parameters, over either library."""
+    """A function of a real number over NumPy's float64, for float32, and over mpmath's, for float64."""
 
-    numpy: Callable[..., Array]
-    mpmath: Callable[..., Any]
+    numpy: Callable[[Array], Array]
+    mpmath: Callable[[Any], Any]
 
-    def __call__(self, z: Array, floor: float = 0.0) -> Exact:
+    def __call__(self, z: Array, floors: Any = 0.0) -> Exact:
         if z.dtype == np.float32:
-            return exact(self.numpy(z.astype(np.float64)), np.float32, floor)
+            with np.errstate(all="ignore"):
+                return exact(self.numpy(z.astype(np.float64)), np.float32, floors)
         values = np.empty(z.shape, object)
         values.flat = [self.mpmath(MP.mpf(float(v))) for v in z.flat]
-        return exact(values, np.float64, floor)
+        return exact(values, np.float64, floors)
 
 
-def _mp_sigmoid(z: Any) -> Any:
-    e = MP.exp(-abs(z))
-    return (e if z < 0 else 1) / (1 + e)
+class Library(NamedTuple):
+    """What formulas are written with; `where` is NumPy's, and `rounded` rounds to the kernels' dtype."""
+
+    exp: Callable[[Any], Any]
+    expm1: Callable[[Any], Any]
+    log1p: Callable[[Any], Any]
+    tanh: Callable[[Any], Any]
+    erfc: Callable[[Any], Any]
+    sqrt: Callable[[Any], Any]
+    pi: Any
+    where: Callable[[Any, Any, Any], Any]
+    rounded: Callable[[Any], Any]
 
 
-def _slope(exp: Callable[[Any], Any], z: Any) -> Any:
-    e = exp(-abs(z))
+def _erfc(x: Array) -> Array:
+    """Return erfc of x >= 0 by `math`, which is slow, where it isn't 1 - 2 x / sqrt(pi) or 0."""
+    result = np.where(x < 1, 1 - 2 / np.sqrt(np.pi) * x, x * 0)
+    near = (x > 1e-9) & (x < 28)
+    result[near] = [math.erfc(value) for value in x[near].tolist()]
+    return result
+
+
+NUMPY = Library(
+    exp=np.exp,
+    expm1=np.expm1,
+    log1p=np.log1p,
+    tanh=np.tanh,
+    erfc=_erfc,
+    sqrt=np.sqrt,
+    pi=np.pi,
+    where=np.where,
+    rounded=lambda x: np.float64(np.float32(x)),
+)
+MPMATH = Library(
+    exp=MP.exp,
+    expm1=MP.expm1,
+    log1p=MP.log1p,
+    tanh=MP.tanh,
+    erfc=MP.erfc,
+    sqrt=MP.sqrt,
+    pi=+MP.pi,
+    where=lambda truth, yes, no: yes if truth else no,
+    rounded=lambda x: MP.mpf(float(x)),
+)
+
+
+def _bounded(f: Library, z: Any) -> Any:
+    # Beyond, e^z is 0 or irrelevant; infinities give NaN in products.
+    return f.where(z < -2000, -2000, f.where(z > 2000, 2000, z))
+
+
+def _sigmoid(f: Library, z: Any) -> Any:
+    e = f.exp(-abs(z))
+    return f.where(z < 0, e, 1) / (1 + e)
+
+
+def _sigmoid_slope(f: Library, z: Any) -> Any:
+    e = f.exp(-abs(z))
     return e / (1 + e) ** 2
 
 
-def _silu(exp: Callable[[Any], Any], z: Any) -> Any:
-    return z * _sigmoid(exp, z)
+def _gated(f: Library, z: Any, v: Any) -> Any:
+    return f.where(z > 0, z, _bounded(f, z)) * _sigmoid(f, v)
 
 
-def _silu_slope(exp: Callable[[Any], Any], z: Any) -> Any:
-    e = exp(-abs(z))
-    below = e * (1 + e - abs(z)) / (1 + e) ** 2
-    return np.where(z < 0, below, 1 - below) if isinstance(z, np.ndarray) else below if z < 0 else 1 - below
+def _gated_slope(f: Library, z: Any, v: Any, slope: Any) -> Any:
+    return _sigmoid(f, v) + z * slope * _sigmoid_slope(f, v)
 
 
-def _normal(z: Array) -> Array:
-    """Return the probability that a normally distributed number is below each z."""
-    x = z / -math.sqrt(2)
-    p = np.where(x > 0, 0.0, 1.0)
-    near = (np.abs(x) < 40) & (np.abs(x) > 2.0**-30)
-    p[near] = np.fromiter(map(math.erfc, x[near].tolist()), float) / 2
-    # Nearer to 0, where half of all numbers are, the first two terms.
-    return np.where(np.abs(x) <= 2.0**-30, 0.5 - x / math.sqrt(math.pi), np.where(np.isnan(z), z, p))
+def _gelu(f: Library, z: Any) -> Any:
+    y = abs(_bounded(f, z))
+    return f.where(z < 0, 0, z) - y * f.erfc(y / f.sqrt(2)) / 2
 
 
-def _gelu_slope(z: Array) -> Array:
-    z = np.clip(z, -37, 37)  # subnormal exponentials take their time, and are 0 in float32
-    return _normal(z) + z * np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+def _gelu_slope(f: Library, z: Any) -> Any:
+    y = abs(_bounded(f, z))
+    less = f.erfc(y / f.sqrt(2)) / 2 - y * f.exp(-y * y / 2) / f.sqrt(2 * f.pi)
+    return f.where(z < 0, less, 1 - less)
 
 
-def _mp_gelu(z: Any) -> Any:
-    return z if z > 50 else z * MP.ncdf(z) if z > -50 else MP.mpf(0)
+def _gelu_argument(f: Library, z: Any) -> Any:
+    return 2 * f.sqrt(2 / f.pi) * (z + 44715 * z * z * z / 10**6)
 
 
-def _mp_gelu_slope(z: Any) -> Any:
-    return MP.ncdf(z) + z * MP.npdf(z) if abs(z) < 50 else MP.mpf(int(z > 0))
+def _gelu_tanh_slope(f: Library, z: Any) -> Any:
+    z = _bounded(f, z)
+    slope = 2 * f.sqrt(2 / f.pi) * (1 + 3 * 44715 * z * z / 10**6)
+    return _gated_slope(f, z, _gelu_argument(f, z), slope)
 
 
-def _tanh_argument(z: Any, root: Any, factor: Any) -> Any:
-    return 2 * root * (z + factor * z * z * z)
+def _line(f: Library, z: Any, alpha: Any, beta: Any) -> Any:
+    return f.rounded(f.rounded(alpha * z) + beta)
 
 
-def _gelu_tanh(z: Array) -> Array:
-    z = np.where(np.isnan(z), z, np.fmax(z, -20))
-    u = _tanh_argument(np.fmin(z, 20), math.sqrt(2 / math.pi), 0.044715)
-    return z * _sigmoid(np.exp, u)
+SELU_ALPHA = MP.mpf("1.6732632423543772848170429916717")
+SELU_SCALE = MP.mpf("1.0507009873554804934193349852946")
 
 
-def _gelu_tanh_slope(z: Array) -> Array:
-    z = np.clip(z, -20, 20)
-    u = _tanh_argument(z, math.sqrt(2 / math.pi), 0.044715)
-    slope = 2 * math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * z * z)
-    return _sigmoid(np.exp, u) + z * _slope(np.exp, u) * slope
+def _selu(f: Library, positive: Any, negative: Any, z: Any) -> Any:
+    scale, product = SELU_SCALE, SELU_SCALE * SELU_ALPHA
+    if f is NUMPY:
+        scale, product = float(scale), float(product)
+    return f.where(z > 0, scale * positive, product * negative)
 
 
-def _mp_tanh_argument(z: Any) -> Any:
-    return _tanh_argument(z, MP.sqrt(2 / MP.pi), MP.mpf("0.044715"))
-
-
-def _mp_gelu_tanh(z: Any) -> Any:
-    return z if z > 50 else z * _sigmoid(MP.exp, _mp_tanh_argument(z)) if z > -50 else MP.mpf(0)
-
-
-def _mp_gelu_tanh_slope(z: Any) -> Any:
-    if abs(z) > 50:
-        return MP.mpf(int(z > 0))
-    u = _mp_tanh_argument(z)
-    slope = 2 * MP.sqrt(2 / MP.pi) * (1 + 3 * MP.mpf("0.044715") * z * z)
-    return _sigmoid(MP.exp, u) + z * _slope(MP.exp, u) * slope
-
-
-ACTIVATION_FORMULAS = {
-    "identity": Formula(lambda z: z, lambda z: z),
-    "relu": Formula(lambda z: np.maximum(z, 0), lambda z: max(z, 0)),
-    "sigmoid": Formula(formulas.sigmoid, _mp_sigmoid),
-    "tanh": Formula(np.tanh, MP.tanh),
-    "leaky_relu": Formula(lambda z, a: np.where(z > 0, z, a * z), lambda z, a: z if z > 0 else a * z),
-    "softsign": Formula(
-        lambda z: np.where(np.isinf(z), np.sign(z), z / (1 + np.abs(z))), lambda z: z / (1 + abs(z))
-    ),
-    "hard_sigmoid": Formula(
-        lambda z, a, b: np.clip(a * z + b, 0, 1), lambda z, a, b: min(max(a * z + b, 0), 1)
-    ),
-    "hard_swish": Formula(
-        lambda z: np.where(z < -3, 0, np.where(z > 3, z, z * (z + 3) / 6)),
-        lambda z: 0 if z < -3 else z if z > 3 else z * (z + 3) / 6,
-    ),
-    "gelu": Formula(lambda z: np.where(np.isinf(z), np.fmax(z, 0), z * _normal(z)), _mp_gelu),
-    "gelu_tanh": Formula(_gelu_tanh, _mp_gelu_tanh),
-    "clip": Formula(np.clip, lambda z, a, b: min(max(z, a), b)),
-    "elu": Formula(
-        lambda z, a: np.where(z > 0, z, a * np.expm1(np.minimum(z, 0))),
-        lambda z, a: z if z > 0 else a * MP.expm1(z),
-    ),
-    "selu": Formula(
-        lambda z: np.where(z > 0, float(SCALE) * z, float(SCALE * ALPHA) * np.expm1(np.minimum(z, 0))),
-        lambda z: SCALE * z if z > 0 else SCALE * ALPHA * MP.expm1(z),
-    ),
-    "silu": Formula(lambda z: _silu(np.exp, np.maximum(z, -800)), lambda z: _silu(MP.exp, z)),
-    "softplus": Formula(
-        lambda z: np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))),
-        lambda z: max(z, 0) + MP.log1p(MP.exp(-abs(z))),
-    ),
+ACTIVATION_FORMULAS: dict[str, Callable[..., Any]] = {
+    "identity": lambda f, z: z,
+    "relu": lambda f, z: f.where(z < 0, 0, z),
+    "sigmoid": _sigmoid,
+    "tanh": lambda f, z: f.tanh(z),
+    "leaky_relu": lambda f, z, slope: f.where(z > 0, z, slope * z),
+    "softsign": lambda f, z: f.where(abs(z) == math.inf, f.where(z < 0, -1, 1), z / (1 + abs(z))),
+    "hard_sigmoid": lambda f, z, alpha, beta: _clip(f, alpha * z + beta, 0, 1),
+    "hard_swish": lambda f, z: f.where(z < -3, 0, f.where(z > 3, z, z * (z + 3) / 6)),
+    "elu": lambda f, z, alpha: f.where(z > 0, z, alpha * f.expm1(z)),
+    "selu": lambda f, z: _selu(f, z, f.expm1(z), z),
+    "silu": lambda f, z: _gated(f, z, z),
+    "softplus": lambda f, z: f.where(z < 0, 0, z) + f.log1p(f.exp(-abs(z))),
+    "gelu": _gelu,
+    "gelu_tanh": lambda f, z: _gated(f, z, _gelu_argument(f, _bounded(f, z))),
+    "clip": lambda f, z, low, high: _clip(f, z, low, high),
 }
-DERIVATIVE_FORMULAS = {
-    "identity": Formula(np.ones_like, lambda z: 1),
-    "relu": Formula(lambda z: np.where(z > 0, 1.0, 0.0), lambda z: int(z > 0)),
-    "sigmoid": Formula(lambda z: _slope(np.exp, z), lambda z: _slope(MP.exp, z)),
-    "tanh": Formula(lambda z: 4 * _slope(np.exp, 2 * z), lambda z: 4 * _slope(MP.exp, 2 * z)),
-    "leaky_relu": Formula(lambda z, a: np.where(z > 0, 1, a), lambda z, a: 1 if z > 0 else a),
-    "softsign": Formula(lambda z: (1 + np.abs(z)) ** -2.0, lambda z: (1 + abs(z)) ** -2),
-    "hard_sigmoid": Formula(
-        lambda z, a, b: np.where(np.abs((a * z).astype(np.float32) + np.float32(b) - 0.5) < 0.5, a, 0),
-        lambda z, a, b: a if 0 < float(a * z) + float(b) < 1 else 0,
-    ),
-    "hard_swish": Formula(
-        lambda z: np.where(z <= -3, 0, np.where(z >= 3, 1, (2 * z + 3) / 6)),
-        lambda z: 0 if z <= -3 else 1 if z >= 3 else (2 * z + 3) / 6,
-    ),
-    "gelu": Formula(_gelu_slope, _mp_gelu_slope),
-    "gelu_tanh": Formula(_gelu_tanh_slope, _mp_gelu_tanh_slope),
-    "clip": Formula(lambda z, a, b: np.where((a < z) & (z < b), 1.0, 0.0), lambda z, a, b: int(a < z < b)),
-    "elu": Formula(
-        lambda z, a: np.where(z > 0, 1, a * np.exp(np.minimum(z, 0))),
-        lambda z, a: 1 if z > 0 else a * MP.exp(z),
-    ),
-    "selu": Formula(
-        lambda z: np.where(z > 0, float(SCALE), float(SCALE * ALPHA) * np.exp(np.minimum(z, 0))),
-        lambda z: SCALE if z > 0 else SCALE * ALPHA * MP.exp(z),
-    ),
-    "silu": Formula(lambda z: _silu_slope(np.exp, np.clip(z, -800, 800)), lambda z: _silu_slope(MP.exp, z)),
-    "softplus": Formula(lambda z: _sigmoid(np.exp, z), lambda z: _sigmoid(MP.exp, z)),
+DERIVATIVE_FORMULAS: dict[str, Callable[..., Any]] = {
+    "identity": lambda f, z: f.where(z < 0, 1, 1),
+    "relu": lambda f, z: f.where(z > 0, 1, 0),
+    "sigmoid": _sigmoid_slope,
+    "tanh": lambda f, z: 4 * _sigmoid_slope(f, 2 * z),
+    "leaky_relu": lambda f, z, slope: f.where(z > 0, 1, slope),
+    "softsign": lambda f, z: 1 / (1 + abs(z)) ** 2,
+    "hard_sigmoid": lambda f, z, alpha, beta: alpha * _between(f, _line(f, z, alpha, beta), 0, 1),
+    "hard_swish": lambda f, z: f.where(z <= -3, 0, f.where(z >= 3, 1, (2 * z + 3) / 6)),
+    "elu": lambda f, z, alpha: f.where(z > 0, 1, alpha * f.exp(z)),
+    "selu": lambda f, z: _selu(f, 1, f.exp(z), z),
+    "silu": lambda f, z: _gated_slope(f, _bounded(f, z), z, 1),
+    "softplus": _sigmoid,
+    "gelu": _gelu_slope,
+    "gelu_tanh": _gelu_tanh_slope,
+    "clip": lambda f, z, low, high: _between(f, z, low, high),
 }
+
+
+def _clip(f: Library, z: Any, low: Any, high: Any) -> Any:
+    return f.where(z < low, low, f.where(z > high, high, z))
+
+
+def _between(f: Library, z: Any, low: Any, high: Any) -> Any:
+    return f.where(z > low, f.where(z < high, 1, 0), 0)
 
 
 def formula_of(name: str, dtype: Any, derivative: bool = False) -> Formula:
     """Return an activation's formula as one of z alone, with the parameters that a dtype's kernels have."""
     chosen = parse(name)
-    numpy, mpmath = (DERIVATIVE_FORMULAS if derivative else ACTIVATION_FORMULAS)[chosen.row.name]
+    formula = (DERIVATIVE_FORMULAS if derivative else ACTIVATION_FORMULAS)[chosen.row.name]
     parameters = [float(np.dtype(dtype).type(p)) for p in chosen.parameters]
-    return Formula(lambda z: numpy(z, *parameters), lambda z: mpmath(z, *map(MP.mpf, parameters)))
+    exactly = [MP.mpf(p) for p in parameters]
+    return Formula(lambda z: formula(NUMPY, z, *parameters), lambda z: formula(MPMATH, z, *exactly))
 
 
 def softmax(rows: Array) -> Array:

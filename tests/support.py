@@ -141,6 +141,12 @@ def limits(name: str, derivative: bool = False) -> Limits:
     return row.derivative_limits if derivative else row.limits
 
 
+def floors(limits: Limits, z: Any) -> Array:
+    """Return the size below which the unit of an error no longer shrinks, at each z."""
+    low, high = limits.crossing
+    return np.where((z >= low) & (z <= high), limits.floor, 0.0)
+
+
 def limit(name: str, dtype: Any, derivative: bool = False) -> float:
     """Return how far an activation or its derivative may be off in a dtype, in ULP."""
     return getattr(limits(name, derivative), str(np.dtype(dtype)))

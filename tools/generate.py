@@ -7,6 +7,7 @@ registers; no compiler can be relied on for that through a pointer.
 from __future__ import annotations
 
 import runpy
+from math import isfinite
 from pathlib import Path
 from textwrap import fill
 from typing import Any
@@ -174,10 +175,12 @@ def function(
     )
 
 
-def accuracy(float32: float, float64: float, floor: float) -> str:
+def accuracy(float32: float, float64: float, floor: float, crossing: tuple[float, float]) -> str:
     """Return a sentence on how far results can be off."""
     if float32 == float64 == 0:
         return "Exact."
-    of = f" of the result or {floor:g}, whichever is larger" if floor else ""
-    more = f" (float64: {float64:g})" if float32 != float64 else ""
-    return f"Within {float32:g} ULP{more}{of}."
+    text = f"Within {float32:g} ULP" + (f" (float64: {float64:g})" if float32 != float64 else "")
+    if floor:
+        where = f", for {crossing[0]:g} <= z <= {crossing[1]:g}" if isfinite(crossing[0]) else ""
+        text += f"{where} of the result or {floor:g}, whichever is larger"
+    return f"{text}."

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from exact import MP, Formula, formula_of
-from support import ELEMENTWISE, Array, limit, limits
+from support import ELEMENTWISE, Array, Limits, floors, limit, limits
 from test_accuracy import EXP_LIMIT
 
 from fastnn._core.activation_names import Chosen, parse
@@ -28,8 +28,8 @@ class Swept(NamedTuple):
     limit: float
     # Whether the limit is for normal results alone.
     normal: bool = False
-    # The size below which an ULP no longer shrinks.
-    floor: float = 0.0
+    # Which say where an ULP stops shrinking.
+    limits: Limits = Limits(0, 0)
     # Whether f(-z) is -f(z) to the last bit.
     odd: bool = False
 
@@ -88,7 +88,7 @@ def _swept() -> tuple[Swept, ...]:
                 lambda kernels, z, out, chosen=activation: kernels.activate(chosen, z, out),
                 formula_of(name, F32),
                 limit(name, F32),
-                floor=limits(name).floor,
+                limits=limits(name),
                 odd=name in ODD,
             ),
             Swept(
@@ -96,7 +96,7 @@ def _swept() -> tuple[Swept, ...]:
                 lambda kernels, z, out, chosen=activation: kernels.differentiate(chosen, z, out),
                 formula_of(name, F32, derivative=True),
                 limit(name, F32, derivative=True),
-                floor=limits(name, derivative=True).floor,
+                limits=limits(name, derivative=True),
             ),
         ]
     for name, formula in (("softmax", formula_of("sigmoid", F32)), ("log_softmax", LOG_SIGMOID)):
@@ -113,6 +113,6 @@ def settled(function: Swept, z: Any, got: Any) -> float:
     if not np.isfinite(z):
         return 0.0
     exact = function.formula.mpmath(MP.mpf(float(z)))
-    least = max(function.floor, LEAST_NORMAL)
+    least = max(float(floors(function.limits, z)), LEAST_NORMAL)
     exponent = MP.frexp(max(abs(exact), least))[1] - 24
     return float(abs(MP.mpf(float(got)) - exact) / MP.ldexp(1, exponent))

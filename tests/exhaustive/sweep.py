@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from functions import LEAST_NORMAL, Swept, settled
-from support import Array
+from support import Array, floors
 
 from fastnn._core.dispatch import Kernels, kernels
 from fastnn.threads import get_num_threads
@@ -101,7 +101,9 @@ def part(function: Swept, tables: Sequence[Kernels], numbers: Iterable[Array]) -
                     off, errors = same_as[1:]
                 else:
                     off = np.flatnonzero(out != rounded)
-                    errors = ulp_errors(out[off], expected[off], function.normal, function.floor)
+                    errors = ulp_errors(
+                        out[off], expected[off], function.normal, floors(function.limits, z[off])
+                    )
                     if table.fused and same_as is not None:
                         differing += n_different(out, same_as[0])
                     elif table.fused:
@@ -128,10 +130,10 @@ def n_different(a: Array, b: Array) -> int:
     return int(np.count_nonzero(different & ~(np.isnan(a) & np.isnan(b)))) if different.any() else 0
 
 
-def ulp_errors(got: Array, expected: Array, normal: bool, floor: float = 0.0) -> Array:
+def ulp_errors(got: Array, expected: Array, normal: bool, floor: Any = 0.0) -> Array:
     """Return how far each result is off, in ULP of the expected value; infinite for NaN on one side only."""
     size = (expected.view(np.int64) & EXPONENT).view(np.float64)
-    errors = np.abs(got - expected) / (np.maximum(size, max(floor, LEAST_NORMAL)) * 2.0**-23)
+    errors = np.abs(got - expected) / (np.maximum(np.maximum(size, floor), LEAST_NORMAL) * 2.0**-23)
     errors = np.where((got == expected) | (np.isnan(expected) & np.isnan(got)), 0, errors)
     errors = np.where(np.isnan(errors), np.inf, errors)
     if normal:

@@ -8,18 +8,21 @@ the recipe for a new one.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 from typing import Any, NamedTuple
 
 
 class Limits(NamedTuple):
-    """How far results may be off over all inputs, in ULP; below `floor` in size, in the ULP of `floor`.
+    """How far results may be off over all inputs, in ULP.
 
-    A floor, a power of two, is for what crosses 0 as a sum of parts that are rounded.
+    What crosses 0 as a sum of rounded parts has a floor, a power of two: where z is in `crossing` and the
+    result smaller than the floor, the unit is the floor's ULP.
     """
 
     float32: float
     float64: float
     floor: float = 0.0
+    crossing: tuple[float, float] = (-inf, inf)
 
 
 class Example(NamedTuple):
@@ -260,10 +263,10 @@ ACTIVATIONS = (
         formula="z / (1 + e^-z)",
         derivative="s (1 + z (1 - s)) with s = sigmoid(z)",
         limits=Limits(2.0, 2.0),
-        derivative_limits=Limits(5.0, 5.0, floor=2.0**-8),
+        derivative_limits=Limits(5.0, 5.0, floor=2.0**-8, crossing=(-2.0, -1.0)),
         example=Example(z=(-3.0, 0.0, 3.0), values=(-0.142, 0.0, 2.858), slopes=(-0.088, 0.5, 1.088)),
         remarks="Subnormal results included; -0 at -inf.",
-        derivative_remarks="It is 0 at -1.278; where z < -2, within as many ULP of the result itself.",
+        derivative_remarks="It is 0 at -1.278.",
         torch=(Peer("SiLU"),),
         keras=(Peer("silu"), Peer("swish")),
     ),
@@ -276,7 +279,7 @@ ACTIVATIONS = (
         derivative_limits=Limits(1.5, 2.0),
         example=Example(z=(-3.0, 0.0, 3.0), values=(0.049, 0.693, 3.049), slopes=(0.047, 0.5, 0.953)),
         remarks="Subnormal results included.",
-        torch=(Peer("Softplus", (), {"beta": (1,), "threshold": (20,)}),),
+        torch=(Peer("Softplus", (), {"beta": (1.0,), "threshold": (20.0,)}),),
         keras=(Peer("softplus"),),
     ),
     Activation(
@@ -284,10 +287,11 @@ ACTIVATIONS = (
         title="the Gaussian error linear unit",
         formula="z P(z), P(z) = (1 + erf(z / sqrt(2))) / 2",
         derivative="P(z) + z p(z), p(z) = e^(-z^2 / 2) / sqrt(2 pi)",
-        limits=Limits(4.5, 4.0),
-        derivative_limits=Limits(3.0, 3.0, floor=0.5),
+        limits=Limits(3.0, 4.0),
+        derivative_limits=Limits(5.0, 5.0, floor=0.25, crossing=(-2.0, 0.0)),
         example=Example(z=(-2.0, 0.0, 2.0), values=(-0.046, 0.0, 1.954), slopes=(-0.085, 0.5, 1.085)),
-        remarks="-0 for -inf.",
+        remarks="Subnormal results included; -0 at -inf.",
+        derivative_remarks="It is 0 at -0.752.",
         torch=(Peer("GELU", (), {"approximate": ("none",)}),),
         keras=(Peer("gelu"),),
     ),
@@ -296,10 +300,11 @@ ACTIVATIONS = (
         title="the Gaussian error linear unit by tanh",
         formula="z (1 + tanh(sqrt(2 / pi) (z + 0.044715 z^3))) / 2",
         derivative="s (1 + z (1 - s) u'), s = 1 / (1 + e^-u), u = 2 sqrt(2 / pi) (z + 0.044715 z^3)",
-        limits=Limits(2.5, 2.5),
-        derivative_limits=Limits(3.0, 3.0, floor=0.5),
+        limits=Limits(2.0, 2.5),
+        derivative_limits=Limits(5.0, 5.0, floor=0.25, crossing=(-2.0, 0.0)),
         example=Example(z=(-2.0, 0.0, 2.0), values=(-0.045, 0.0, 1.955), slopes=(-0.086, 0.5, 1.086)),
-        remarks="-0 for -inf.",
+        remarks="Subnormal results included; -0 at -inf.",
+        derivative_remarks="It is 0 at -0.753.",
         torch=(Peer("GELU", (), {"approximate": ("tanh",)}),),
     ),
 )

@@ -19,11 +19,11 @@ cdef inline vec relu_derivative(vec z) noexcept nogil:
     return v_select(v_lt(v_set1(0), z), v_set1(1), v_set1(0))
 
 
-cdef inline vec fraction(vec x) noexcept nogil:
-    # e / (1 + e), e = e^x, for EXP_NORMAL <= x <= 0. What the roundings of e, of 1 + e and of the quotient
-    # left is put back: without it, sigmoid would be off by 2.3 ULP.
+cdef inline vec fraction(vec x, vec lower) noexcept nogil:
+    # e / (1 + e), e = e^(x + lower), for EXP_NORMAL <= x <= 0. What the roundings of e, of 1 + e and of the
+    # quotient left is put back: without it, sigmoid would be off by 2.3 ULP.
     cdef vec e_lower
-    cdef vec e = exp_normal(x, &e_lower)
+    cdef vec e = exp_normal(x, lower, &e_lower)
     cdef vec d = v_add(v_set1(1), e)
     cdef vec d_lower = v_add(v_sub(e, v_sub(d, v_set1(1))), e_lower)
     cdef vec reciprocal = v_div(v_set1(1), d)
@@ -35,7 +35,7 @@ cdef inline vec sigmoid(vec z) noexcept nogil:
     # e / (1 + e) for z < 0 and 1 less that above, e = e^-|z|: nothing overflows, and small results keep their
     # bits.
     cdef vec x = v_minus_abs(z)
-    cdef vec q = fraction(v_max(v_set1(EXP_NORMAL), x))
+    cdef vec q = fraction(v_max(v_set1(EXP_NORMAL), x), nothing())
     cdef mask tiny = v_lt(x, v_set1(EXP_NORMAL))
     cdef vec lower
     if v_any(tiny):
@@ -63,7 +63,7 @@ cdef inline vec tanh_interval(vec y) noexcept nogil:
 
 cdef inline vec tanh_fraction(vec y) noexcept nogil:
     # For y >= 0.625, where the subtraction loses nothing.
-    return v_negmuladd(v_set1(2), fraction(v_mul(v_set1(-2), y)), v_set1(1))
+    return v_negmuladd(v_set1(2), fraction(v_mul(v_set1(-2), y), nothing()), v_set1(1))
 
 
 cdef inline vec tanh(vec z) noexcept nogil:
@@ -165,7 +165,7 @@ cdef inline vec sigmoid_and_rest(vec z, vec *remainder) noexcept nogil:
     # The sigmoid and what its rounding left, for EXP_FAR <= z <= -EXP_FAR: e / (1 + e) for z < 0 and
     # 1 / (1 + e) above that, e = e^-|z|.
     cdef vec e_lower
-    cdef vec e = exp_normal(v_max(v_set1(EXP_FAR), v_minus_abs(z)), &e_lower)
+    cdef vec e = exp_normal(v_max(v_set1(EXP_FAR), v_minus_abs(z)), nothing(), &e_lower)
     cdef vec d = v_add(v_set1(1), e)
     cdef vec d_lower = v_add(v_sub(e, v_sub(d, v_set1(1))), e_lower)
     cdef vec reciprocal = v_div(v_set1(1), d)
@@ -196,7 +196,7 @@ cdef inline vec silu_derivative(vec z) noexcept nogil:
     cdef vec x = v_minus_abs(z)
     cdef vec bounded = v_max(v_set1(EXP_FAR), x)
     cdef vec e_lower, lower, rest
-    cdef vec e = exp_normal(bounded, &e_lower)
+    cdef vec e = exp_normal(bounded, nothing(), &e_lower)
     cdef vec sum = two_sum(two_sum(v_set1(1), bounded, &lower), e, &rest)
     cdef vec d = v_add(v_set1(1), e)
     cdef vec d_lower = v_add(v_sub(e, v_sub(d, v_set1(1))), e_lower)
@@ -226,6 +226,8 @@ cdef inline vec softplus_derivative(vec z) noexcept nogil:
 ctypedef void (*rows_kernel)(
     const double *, const real *, real *, Py_ssize_t, Py_ssize_t, Py_ssize_t
 ) noexcept nogil
+
+include "gelu.pxi"
 
 # A loop for each formula, and ACTIVATE and DIFFERENTIATE, which have them by the activation's number.
 include "activation_loops.pxi"

@@ -35,18 +35,19 @@ static const real LOG_POLY[] = {
     0x1.55555cp-1f, 0x1.997b84p-2f, 0x1.2efb0cp-2f
 };
 /* From GELU_MAX and GELU_TANH_MAX on, what gelu and gelu_tanh lack of z or 0 rounds to 0. A + B y^2 is
- * 2 sqrt(2 / pi) (1 + 0.044715 y^2), each in two parts. */
+ * 2 sqrt(2 / pi) (1 + 0.044715 y^2), each in two parts. GELU_POLY's argument has GELU_SHIFT in it. */
 #define GELU_MAX 14.75f
 #define GELU_TANH_MAX 11.5f
 #define GELU_A_HI 0x1.988454p+0f
 #define GELU_A_LO -0x1.857936p-25f
 #define GELU_B_HI 0x1.2444f2p-4f
 #define GELU_B_LO 0x1.49b16ap-29f
-/* relative error 2^-25.7 */
+#define GELU_SHIFT 3.375f
+/* relative error 2^-27.4 */
 static const real GELU_POLY[] = {
-    0x1.82b4bcp-1f, -0x1.373e3ap-1f, 0x1.8c6d9cp-2f, -0x1.7dff5ap-3f,
-    0x1.eed0a2p-5f, -0x1.eded26p-8f, -0x1.cb5198p-9f, 0x1.a6d6e8p-10f,
-    0x1.78cd1p-13f, -0x1.8e3462p-13f, -0x1.0c75ap-15f
+    0x1.7b6eep-1f, -0x1.1b21ccp-1f, 0x1.2e7702p-2f, -0x1.92fb76p-4f,
+    0x1.1db8a4p-7f, 0x1.0067f2p-7f, -0x1.27224cp-9f, -0x1.bd7c1ep-11f,
+    0x1.44914ap-12f, 0x1.1ad6f2p-13f
 };
 #define TANH_BY_TABLE 1
 /* relative error 2^-27.3 */
@@ -124,14 +125,15 @@ static const real LOG_POLY[] = {
 #define GELU_A_LO -0x1.cbc0d30ebfd15p-54
 #define GELU_B_HI 0x1.2444f2a4d8b4bp-4
 #define GELU_B_LO -0x1.6c843a29d1c70p-61
-/* relative error 2^-54.6 */
+#define GELU_SHIFT 4.375
+/* relative error 2^-57.8 */
 static const real GELU_POLY[] = {
-    0x1.82b4bb8c94dcep-1, -0x1.373e3a893c28ap-1, 0x1.8c6dbf2cfc2c8p-2, -0x1.7dff2bff68411p-3,
-    0x1.eec4cc3e47b5cp-5, -0x1.ee27610455016p-8, -0x1.c81719cc23e2dp-9, 0x1.ab825fb63a76p-10,
-    0x1.17a4a735075eep-13, -0x1.e4a422f09a124p-13, -0x1.00125c05a7d19p-19, 0x1.26d078859c07cp-15,
-    0x1.7fe8878dc73ebp-21, -0x1.8d4ad5422b33dp-18, -0x1.4fc724ec9532cp-21, 0x1.125a7f9742b0cp-20,
-    0x1.1bebb1567357cp-22, -0x1.50bd21bb88a72p-23, -0x1.4c9ee29fe608ep-24, 0x1.16764315165a8p-26,
-    0x1.fab505003af15p-27, -0x1.a092aa8ba974dp-32, -0x1.521786b0e544cp-30
+    0x1.85de05e81f095p-1, -0x1.44103a7b38cdep-1, 0x1.bb111da3ac48p-2, -0x1.e568c1d443edap-3,
+    0x1.9248786f1f076p-4, -0x1.af01a34c293a6p-6, 0x1.7d8ed1a8a74e1p-10, 0x1.1180681dd3fd2p-9,
+    -0x1.64ce5208643cep-11, -0x1.cdce21f2abdp-14, 0x1.b31e74496f509p-14, 0x1.ece4a5e2debf9p-19,
+    -0x1.0131207ba4e18p-16, -0x1.1bf08fd82fd7ap-24, 0x1.4b242243fdec3p-19, 0x1.9e69e4ce73d48p-24,
+    -0x1.c816de0d21b33p-22, -0x1.df7c320a9b9cep-25, 0x1.34e7fe70dda5ap-24, 0x1.4b2e5a3ec2987p-26,
+    -0x1.5e9315099490ap-27, -0x1.2c846ebcb5674p-28, 0x1.d192260fb40e8p-31, 0x1.11809b8385974p-31
 };
 #define TANH_BY_TABLE 0
 static const real TANH_TABLE[][16] = {{0}};
@@ -142,7 +144,6 @@ static const real TANH_TABLE[][16] = {{0}};
 #define EXP_FAR (EXP_NORMAL / 2)
 #define REAL_MAX (FASTNN_REAL_BITS == 32 ? FLT_MAX : DBL_MAX)
 #define SQRT_2 ((real)1.4142135623730951)
-#define GELU_SHIFT ((real)4)
 #define INVERSE_ROOT_2_PI ((real)0x1.9884533d43651p-2)
 
 enum {

@@ -70,12 +70,18 @@ cdef inline vec exp_negative(vec x, vec lower, int power, vec *remainder) noexce
     return v_scale(e, n)
 
 
-cdef inline vec exp_normal(vec x, vec *remainder) noexcept nogil:
-    # e^x and what its rounding left, for EXP_NORMAL <= x <= 0 (or NaN): nothing leaves the normal range.
+cdef inline vec nothing() noexcept nogil:
+    # For a low part: x + -0 is x for every x, and compilers leave the addition out.
+    return v_set1(-0.0)
+
+
+cdef inline vec exp_normal(vec x, vec lower, vec *remainder) noexcept nogil:
+    # e^(x + lower) and what its rounding left, for EXP_NORMAL <= x <= 0 (or NaN): nothing leaves the normal
+    # range.
     cdef vec shifted = v_muladd(x, v_set1(LOG2_E), v_set1(ROUNDER + EXPONENT_BIAS))
     cdef vec n = v_sub(shifted, v_set1(ROUNDER + EXPONENT_BIAS))
     cdef vec power = v_shift_up(shifted)
-    cdef vec p = exp_less_1(reduced(x, n))
+    cdef vec p = exp_less_1(v_add(reduced(x, n), lower))
     cdef vec e = v_muladd(power, p, power)
     remainder[0] = v_muladd(power, p, v_sub(power, e))
     return e

@@ -8,7 +8,6 @@ from fastnn._core.table cimport fastnn_dense, fastnn_kernels
 
 include "simd.pxi"
 include "functions.pxi"
-include "gelu.pxi"
 include "activations.pxi"
 include "columns.pxi"
 include "normalize.pxi"

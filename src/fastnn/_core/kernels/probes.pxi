@@ -69,7 +69,7 @@ cdef void exponential(bint normal, const real *z, real *out, Py_ssize_t n) noexc
     while i < n:
         x = v_minus_abs(v_load_part(z + i, min(n - i, LANES), v_set1(0)))
         if normal:
-            x = exp_normal(v_max(v_set1(EXP_NORMAL), x), &rest)
+            x = exp_normal(v_max(v_set1(EXP_NORMAL), x), nothing(), &rest)
         else:
             x = exp_negative(x, v_set1(0), 0, &rest)
         v_store_part(out + i, x, min(n - i, LANES))
