@@ -8,6 +8,7 @@ does what it does.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import singledispatch
@@ -46,7 +47,7 @@ def close(got: Array, expected: Array) -> bool:
         return False
     limits = np.finfo(expected.dtype)
     rounded = np.isfinite(expected) & (np.abs(expected) > 8 * limits.smallest_subnormal)
-    slack = 64 * limits.eps * np.abs(expected[rounded]) + 2 * limits.smallest_subnormal
+    slack = 1e-6 * np.abs(expected[rounded]) + 2 * limits.smallest_subnormal
     return bool(
         np.all(np.abs(got[rounded] - expected[rounded]) <= slack)
         and np.array_equal(got[~rounded], expected[~rounded], equal_nan=True)
@@ -170,9 +171,12 @@ CHECKS: dict[str, Callable[[functions.Functions, str], bool]] = {
 
 def in_both(line: edges.Line, library: functions.Functions) -> str:
     """Return what someone does with a line in both dtypes."""
-    seen = {dtype: observe(line, library, dtype) for dtype in DTYPES}
+    seen = {}
+    for dtype in DTYPES:
+        with contextlib.suppress(NotImplementedError):
+            seen[dtype] = observe(line, library, dtype)
     if len(set(seen.values())) == 1:
-        return seen[DTYPES[0]]
+        return seen.popitem()[1]
     return ", ".join(f"{words} in {dtype}" for dtype, words in seen.items() if words != SAME)
 
 

@@ -1,7 +1,7 @@
 """Everyone's functions of NumPy arrays, in the form that users call: elementwise, of rows, a dense layer.
 
 exp is that of -|z|; softmax and log_softmax go over the last axis; "relu'" is relu's derivative, as automatic
-differentiation gives it. What someone lacks is missing from the table.
+differentiation gives it. What someone lacks is missing; what is lacking in one dtype, a NotImplementedError.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 
 import fastnn
 from fastnn._core import dispatch
+from fastnn._core.activation_table import ACTIVATIONS, Activation
 
 if TYPE_CHECKING:
     from benchmarks import contenders
@@ -97,8 +98,19 @@ def torch_functions() -> Functions:
 
         return of_array
 
-    elementwise = {name: getattr(torch, name) for name in ("relu", "sigmoid", "tanh")}
-    others = {
+    def module(activation: Activation) -> Callable[[Any], Any]:
+        peer = activation.torch[0]
+        defaults = zip(peer.parameters, (default for _, default in activation.parameters), strict=True)
+        arguments = {name: default for name, default in defaults if isinstance(name, str)}
+        made: Callable[[Any], Any] = getattr(torch.nn, peer.name)(
+            **arguments, **{name: usual for name, (usual, *_) in peer.required.items()}
+        )
+        return made
+
+    elementwise: dict[str, Callable[..., Any]] = {
+        row.name: module(row) for row in ACTIVATIONS if row.torch and not row.row_wise
+    }
+    others: dict[str, Callable[..., Any]] = {
         "exp": lambda z: torch.exp(-z.abs()),
         "softmax": partial(torch.softmax, dim=-1),
         "log_softmax": partial(torch.log_softmax, dim=-1),
@@ -109,31 +121,43 @@ def torch_functions() -> Functions:
 
 
 def onnxruntime_functions() -> Functions:
-    operators = {
-        "relu": "Relu",
-        "sigmoid": "Sigmoid",
-        "tanh": "Tanh",
-        "softmax": "Softmax",
-        "log_softmax": "LogSoftmax",
+    operators: dict[str, tuple[str, dict[str, float | str]]] = {
+        "relu": ("Relu", {}),
+        "sigmoid": ("Sigmoid", {}),
+        "tanh": ("Tanh", {}),
+        "leaky_relu": ("LeakyRelu", {"alpha": 0.01}),
+        "softsign": ("Softsign", {}),
+        "hard_sigmoid": ("HardSigmoid", {"alpha": 1 / 6, "beta": 0.5}),
+        "hard_swish": ("HardSwish", {}),
+        "elu": ("Elu", {"alpha": 1.0}),
+        "selu": ("Selu", {}),
+        "softplus": ("Softplus", {}),
+        "gelu": ("Gelu", {}),
+        "gelu_tanh": ("Gelu", {"approximate": "tanh"}),
+        "softmax": ("Softmax", {"axis": -1}),
+        "log_softmax": ("LogSoftmax", {"axis": -1}),
     }
     functions: dict[str, Callable[..., Array]] = {
-        name: partial(run_node, operator) for name, operator in operators.items()
+        name: partial(run_node, operator, attributes) for name, (operator, attributes) in operators.items()
     }
-    functions["exp"] = lambda z: run_node("Exp", -np.abs(z))
-    functions["dense"] = lambda weight, bias, x: run_node("Gemm", x, weight, bias)
+    functions["exp"] = lambda z: run_node("Exp", {}, -np.abs(z))
+    functions["clip"] = lambda z: run_node("Clip", {}, z, np.array(0, z.dtype), np.array(6, z.dtype))
+    functions["dense"] = lambda weight, bias, x: run_node("Gemm", {"transB": 1}, x, weight, bias)
     return functions
 
 
-def run_node(operator: str, *arrays: Array) -> Array:
+def run_node(operator: str, attributes: Mapping[str, float | str], *arrays: Array) -> Array:
     """Return the output of a model that is this one operator."""
     ranks = tuple(array.ndim for array in arrays)
-    session = node_session(operator, arrays[0].dtype.name, ranks)
+    session = node_session(operator, tuple(attributes.items()), arrays[0].dtype.name, ranks)
     output: Array = session.run(None, {f"x{i}": array for i, array in enumerate(arrays)})[0]
     return output
 
 
 @cache
-def node_session(operator: str, dtype: str, ranks: tuple[int, ...]) -> Any:
+def node_session(
+    operator: str, attributes: tuple[tuple[str, float | str], ...], dtype: str, ranks: tuple[int, ...]
+) -> Any:
     onnx, ort = import_module("onnx"), import_module("onnxruntime")
     helper = onnx.helper
     element = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
@@ -143,12 +167,13 @@ def node_session(operator: str, dtype: str, ranks: tuple[int, ...]) -> Any:
         for name, rank in zip(names, ranks, strict=True)
     ]
     output = helper.make_tensor_value_info("y", element, None)
-    attributes = {"transB": 1} if operator == "Gemm" else {}
-    graph = helper.make_graph(
-        [helper.make_node(operator, names, ["y"], **attributes)], "node", inputs, [output]
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    return ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    node = helper.make_node(operator, names, ["y"], **dict(attributes))
+    graph = helper.make_graph([node], "node", inputs, [output])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9)
+    try:
+        return ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    except ort.capi.onnxruntime_pybind11_state.NotImplemented as error:
+        raise NotImplementedError(f"{operator} of {dtype}") from error
 
 
 PEERS = contenders.PEERS

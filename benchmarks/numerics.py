@@ -36,9 +36,9 @@ LARGEST_BATCH = 2048
 MOST_THREADS = 2
 
 ERRORS_HEAD = """\
-The largest error in ULP; of softmax and log_softmax where the result is a normal number. A result is lost
-that is 0 where another number is nearest, and wrong that is NaN or infinite there; both are shares of all
-results. exp is e^−|z|, which fastnn's functions are made of."""
+The largest error in ULP; of softmax and log_softmax where the result is a normal number. Lost is what is 0
+though the exact result is at least the smallest subnormal number, and wrong what is NaN or infinite instead
+of a number; both are shares of all results. exp is e^−|z|, which fastnn's functions are made of."""
 COUNTS_HEAD = """\
 How many different results one row has, bit for bit, in {} batches of 1 to {} rows, each with one thread and
 with two (float32):"""

@@ -37,7 +37,7 @@ class Errors(NamedTuple):
     ulp: float = 0.0
     at: float = 0.0  # the exact value there
     tried: int = 0
-    lost: int = 0  # 0 where another number is nearest
+    lost: int = 0  # 0 where the exact value is at least the smallest subnormal number
     wrong: int = 0  # NaN or infinite where a number is nearest, or the other way round
 
     def joined(self, other: Errors) -> Errors:
@@ -52,7 +52,7 @@ def errors(got: Array, exact: Array, normal: bool) -> Errors:
     info = np.finfo(got.dtype)
     nearest = exact.astype(got.dtype)
     wrong = np.isfinite(got) != np.isfinite(nearest)
-    lost = (got == 0) & (nearest != 0) & ~wrong
+    lost = (got == 0) & (np.abs(exact) >= info.smallest_subnormal) & ~wrong
     counted = np.isfinite(got) & ~wrong & ~lost
     if normal:
         counted &= np.abs(exact) >= info.tiny

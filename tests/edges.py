@@ -93,27 +93,42 @@ FUNCTIONS = {
         FunctionLine("sigmoid'", "nan 0 0 0.25 0.25 0.25 0.25 0 0"),
         FunctionLine("tanh", "nan 1 -1 0 -0 least -least 1 -1", "as NumPy and PyTorch: least is nearest"),
         FunctionLine("tanh'", "nan 0 0 1 1 1 1 0 0"),
-        FunctionLine("leaky_relu", "nan inf -inf 0 -0 least -0 most -0.01*most"),
+        FunctionLine(
+            "leaky_relu", "nan inf -inf 0 -0 least -0 most -0.01*most", "as the others: the sign stays"
+        ),
         FunctionLine("leaky_relu'", "0.01 1 0.01 0.01 0.01 1 0.01 1 0.01"),
-        FunctionLine("softsign", "nan 1 -1 0 -0 least -least 1 -1"),
-        FunctionLine("softsign'", "nan 0 0 1 1 1 1 0 0"),
+        FunctionLine("softsign", "nan 1 -1 0 -0 least -least 1 -1", "the limits are ±1"),
+        FunctionLine("softsign'", "nan 0 0 1 1 1 1 0 0", "the limits are 0"),
         FunctionLine("hard_sigmoid", "nan 1 0 0.5 0.5 0.5 0.5 1 0"),
         FunctionLine("hard_sigmoid'", f"0 0 0 {SIXTH} {SIXTH} {SIXTH} {SIXTH} 0 0"),
-        FunctionLine("hard_swish", "nan inf -0 0 -0 0 -0 most -0"),
-        FunctionLine("hard_swish'", "nan 1 0 0.5 0.5 0.5 0.5 1 0"),
+        FunctionLine(
+            "hard_swish", "nan inf -0 0 -0 0 -0 most -0", "−∞ as all below −3; most is representable"
+        ),
+        FunctionLine("hard_swish'", "nan 1 0 0.5 0.5 0.5 0.5 1 0", "a NaN isn't hidden"),
         FunctionLine("clip", "nan 6 0 0 -0 least 0 6 0"),
-        FunctionLine("clip'", "0 0 0 0 0 1 0 0 0"),
-        FunctionLine("elu", "nan inf -1 0 -0 least -least most -1"),
-        FunctionLine("elu'", "nan 1 0 1 1 1 1 1 0"),
-        FunctionLine("selu", f"nan inf -{SELU_BELOW} 0 -0 least -2*least inf -{SELU_BELOW}"),
+        FunctionLine("clip'", "0 0 0 0 0 1 0 0 0", "as defined: 1 where low < z < high"),
+        FunctionLine("elu", "nan inf -1 0 -0 least -least most -1", "as PyTorch: −least is nearest"),
+        FunctionLine("elu'", "nan 1 0 1 1 1 1 1 0", "a NaN isn't hidden"),
+        FunctionLine(
+            "selu",
+            f"nan inf -{SELU_BELOW} 0 -0 least -2*least inf -{SELU_BELOW}",
+            "as PyTorch: −2 least is nearest",
+        ),
         FunctionLine(
             "selu'",
             f"nan {SELU_ABOVE} 0 {SELU_BELOW} {SELU_BELOW} {SELU_ABOVE} {SELU_BELOW} {SELU_ABOVE} 0",
+            "a NaN isn't hidden",
         ),
-        FunctionLine("silu", "nan inf -0 0 -0 0 -0 most -0"),
-        FunctionLine("silu'", "nan 1 -0 0.5 0.5 0.5 0.5 1 -0"),
+        FunctionLine("silu", "nan inf -0 0 -0 0 -0 most -0", "the limit is −0"),
+        FunctionLine("silu'", "nan 1 -0 0.5 0.5 0.5 0.5 1 -0", "the limits are 1 and −0"),
         FunctionLine("softplus", f"nan inf 0 {LOG_2} {LOG_2} {LOG_2} {LOG_2} most 0"),
         FunctionLine("softplus'", "nan 1 0 0.5 0.5 0.5 0.5 1 0"),
+        FunctionLine(
+            "gelu", "nan inf -0 0 -0 least -0 most -0", "the limits; of least, more than half is left"
+        ),
+        FunctionLine("gelu'", "nan 1 -0 0.5 0.5 0.5 0.5 1 -0", "the limits"),
+        FunctionLine("gelu_tanh", "nan inf -0 0 -0 least -0 most -0", "as gelu"),
+        FunctionLine("gelu_tanh'", "nan 1 -0 0.5 0.5 0.5 0.5 1 -0", "the limits"),
     )
 }
 ROWS = [
