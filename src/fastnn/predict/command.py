@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import csv
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,7 +12,7 @@ import fastnn
 from fastnn.arguments import CommandError, either, positive, target_named
 from fastnn.formats.files import replacing
 from fastnn.network import Network
-from fastnn.predict.inputs import READERS, Source, open_sources, parse_columns
+from fastnn.predict.inputs import READERS, Source, open_sources
 from fastnn.predict.outputs import ANSWERS, WRITERS, Answer
 from fastnn.predict.tables import Options
 from fastnn.streaming import progress_bar, rows_in_block
@@ -47,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(answer="outputs")
     parser.add_argument(
         "--columns",
-        type=parse_columns,
+        type=columns,
         metavar="A,B,C",
         help="the features in the network's order: names of columns, or indices from 0, or ranges of them "
         "such as 1:785, of which the last is left out (default: all columns)",
@@ -89,6 +90,15 @@ def output(text: str) -> Path:
     if path.suffix.lower() == ".parquet" and not find_spec("pyarrow"):
         raise argparse.ArgumentTypeError("writing .parquet needs pyarrow: pip install pyarrow")
     return path
+
+
+def columns(text: str) -> list[str]:
+    """Return what is listed as in a line of a .csv file, so that a quoted name may have a comma."""
+    try:
+        (fields,) = csv.reader([text], skipinitialspace=True, strict=True)
+    except csv.Error as error:
+        raise argparse.ArgumentTypeError(f"{text!r} isn't a list of columns: {error}") from None
+    return [field.strip() for field in fields]
 
 
 def run(options: argparse.Namespace) -> None:

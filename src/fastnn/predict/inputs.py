@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -96,12 +95,6 @@ def files_of(path: Path) -> list[Path]:
     if not found:
         raise CommandError(f"{path} has no file whose name ends in {either(READERS)}")
     return sorted(found)
-
-
-def parse_columns(text: str) -> list[str]:
-    """Return what --columns lists: like a line of a .csv file, so that a quoted name may have a comma."""
-    (fields,) = csv.reader([text], skipinitialspace=True)
-    return [field.strip() for field in fields]
 
 
 def select(table: Table, wanted: Sequence[str] | None) -> list[int]:
