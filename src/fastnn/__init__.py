@@ -8,7 +8,7 @@ from fastnn.elementwise import *  # noqa: F403
 from fastnn.formats.files import ModelFileError
 from fastnn.layers import Dense, Perceptron
 from fastnn.losses import cross_entropy
-from fastnn.models import from_keras, from_sklearn, from_torch, load, open_model
+from fastnn.models import from_keras, from_onnx, from_sklearn, from_torch, load, open_model
 from fastnn.network import Network
 from fastnn.threads import get_num_threads, set_num_threads
 
@@ -21,6 +21,7 @@ __all__ = [
     "available_isas",
     "cross_entropy",
     "from_keras",
+    "from_onnx",
     "from_sklearn",
     "from_torch",
     "get_num_threads",

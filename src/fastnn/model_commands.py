@@ -11,7 +11,10 @@ from fastnn.arguments import either, target_named
 from fastnn.network import Network
 
 # By a file's suffix: what writes it.
-WRITERS: dict[str, Callable[[Network, Path], None]] = {".safetensors": Network.save}
+WRITERS: dict[str, Callable[[Network, Path], None]] = {
+    ".safetensors": Network.save,
+    ".onnx": Network.to_onnx,
+}
 
 
 def add_convert_arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from fastnn.extras import need
 from fastnn.formats import golden, native
 from fastnn.formats.files import ModelFileError, kind_of
 from fastnn.layers import Dense
 from fastnn.network import Network
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 
 def load(path: str | os.PathLike[str]) -> Network:
@@ -245,10 +249,72 @@ def open_model(path: str | os.PathLike[str]) -> Network:
     return READERS[kind](path)
 
 
+def from_onnx(
+    model: str | os.PathLike[str] | ModelProto, *, output: str | None = None, external_data: bool = False
+) -> Network:
+    """Read a network from an ONNX model that is a multi-layer perceptron, whatever its operators are.
+
+    Constants that are added or multiplied, batch normalisation among them, are folded into the dense layers,
+    in float64 and rounded once, so the last bits can differ from those of another runtime.
+
+    Parameters
+    ----------
+    model : str, path-like or onnx.ModelProto
+        The file, or the model in memory.
+    output : str, optional
+        Which of the graph's values the network computes. By default its output, or, beside outputs with
+        labels, the only one that holds real numbers: a classifier's probabilities.
+    external_data : bool, default False
+        Whether parameters may be read from other files in the model's folder.
+
+    Returns
+    -------
+    Network
+        float64 if the graph computes anything in float64, else float32; what is float16 or bfloat16 in the
+        graph is computed in float32. Examples of several axes are rows, flattened in C order. A parameter
+        that ONNX holds as float32, like a slope, becomes the shortest decimal number that rounds to it.
+
+    Raises
+    ------
+    OSError
+        If the file can't be read.
+    ModelFileError
+        If it is damaged, or its graph isn't a chain of dense layers and activations that fastnn has; the
+        message names the node and its operator.
+    ImportError
+        If the onnx package isn't installed.
+
+    Notes
+    -----
+    docs/models.md lists the operators. Refused besides: branches that meet, but in an activation that is
+    written as several operators; training; and what mixes examples.
+
+    Examples
+    --------
+    >>> import fastnn, numpy as np
+    >>> import onnx  # doctest: +SKIP
+    >>> w = onnx.numpy_helper.from_array(np.array([[1.0, -1.0], [0.5, 2.0]]), "w")  # doctest: +SKIP
+    >>> c = onnx.numpy_helper.from_array(np.array([3.0, 4.0]), "c")  # doctest: +SKIP
+    >>> x, y = (onnx.helper.make_tensor_value_info(name, 11, ["N", 2]) for name in "xy")  # doctest: +SKIP
+    >>> nodes = [
+    ...     onnx.helper.make_node("MatMul", ["x", "w"], ["z"]),
+    ...     onnx.helper.make_node("Sub", ["z", "c"], ["y"]),
+    ... ]  # doctest: +SKIP
+    >>> graph = onnx.helper.make_graph(nodes, "layer", [x], [y], [w, c])  # doctest: +SKIP
+    >>> fastnn.from_onnx(onnx.helper.make_model(graph)).layers[0].bias  # doctest: +SKIP
+    array([-3., -4.])
+    """
+    need("onnx", "Reading an ONNX model")
+    from fastnn.formats import onnx_read
+
+    return Network(onnx_read.read(model, output, external_data))
+
+
 # By the formats' usual suffix: what reads a file of each.
 READERS: dict[str, Callable[[str | os.PathLike[str]], Network]] = {
     "safetensors": load,
     "keras": from_keras,
+    "onnx": from_onnx,
 }
 
 

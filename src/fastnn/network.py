@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from fastnn import activations, streaming
 from fastnn._core.engine import Plan
+from fastnn.extras import need
 from fastnn.formats import native
 from fastnn.formats.golden import record
 from fastnn.layers import Dense, check_dtype
@@ -325,6 +326,40 @@ class Network(Plan):
         from fastnn.formats import keras
 
         return keras.write(self._layers)
+
+    def to_onnx(self, path: str | os.PathLike[str]) -> None:
+        """Write the network to an ONNX file, whole or not at all.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file to write or replace: opset 20, from ``x`` (N, n_inputs) to ``y`` (N, n_outputs). ONNX
+            holds the parameters of activations as float32, but for those of clip.
+
+        Raises
+        ------
+        OSError
+            If it can't be written; an older file is then as it was.
+        ValueError
+            If the parameters have more than 2 GiB, which is all that an ONNX file can hold.
+        ImportError
+            If the onnx package isn't installed.
+
+        Examples
+        --------
+        >>> import fastnn, tempfile, pathlib
+        >>> import onnx  # doctest: +SKIP
+        >>> net = fastnn.Network([fastnn.Dense([[0.5, -0.2]], [0.1], "sigmoid")])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "net.onnx")
+        ...     net.to_onnx(path)
+        ...     fastnn.from_onnx(path) == net  # doctest: +SKIP
+        True
+        """
+        need("onnx", "Writing an ONNX model")
+        from fastnn.formats import onnx_write
+
+        onnx_write.write(path, self._layers)
 
     def __repr__(self) -> str:
         widths = "-".join(str(n) for n in (self.n_inputs, *(layer.n_outputs for layer in self._layers)))

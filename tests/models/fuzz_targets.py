@@ -7,6 +7,7 @@ import json
 import random
 import zipfile
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -161,10 +162,16 @@ def damaged_keras(rng: random.Random, data: bytes, other: bytes) -> bytes:
     return zipped(config, bytes(changed) if rng.random() < 0.7 else damage(rng, weights, others))
 
 
+def of_onnx(part: str) -> Callable[..., Any]:
+    """Return a function of fuzz_onnx.py, which needs the onnx package."""
+    return lambda *arguments: getattr(import_module("fuzz_onnx"), part)(*arguments)
+
+
 TARGETS = {
     "native": Target("safetensors", native_files, damaged_safetensors, fastnn.load),
     "torch-safetensors": Target(
         "safetensors", state_dicts, damaged_safetensors, lambda path: fastnn.from_torch(path, "relu")
     ),
     "keras": Target("keras", keras_files, damaged_keras, fastnn.from_keras),
+    "onnx": Target("onnx", of_onnx("files"), of_onnx("damaged"), of_onnx("read")),
 }

@@ -76,6 +76,8 @@ class Activation(NamedTuple):
         written to PyTorch.
     keras, sklearn : tuple of Peer
         Functions of Keras's and scikit-learn's, by their names.
+    onnx : Peer, optional
+        The operator that is the same in ONNX.
     """
 
     name: str
@@ -93,6 +95,7 @@ class Activation(NamedTuple):
     keras: tuple[Peer, ...] = ()
     keras_layers: tuple[Peer, ...] = ()
     sklearn: tuple[Peer, ...] = ()
+    onnx: Peer | None = None
 
 
 ACTIVATIONS = (
@@ -116,6 +119,7 @@ ACTIVATIONS = (
         keras=(Peer("relu"),),
         keras_layers=(Peer("ReLU", (), {"max_value": (None,), "negative_slope": (0,), "threshold": (0,)}),),
         sklearn=(Peer("relu"),),
+        onnx=Peer("Relu"),
     ),
     Activation(
         "sigmoid",
@@ -130,6 +134,7 @@ ACTIVATIONS = (
         torch=(Peer("Sigmoid"),),
         keras=(Peer("sigmoid"),),
         sklearn=(Peer("logistic"),),
+        onnx=Peer("Sigmoid"),
     ),
     Activation(
         "tanh",
@@ -144,6 +149,7 @@ ACTIVATIONS = (
         torch=(Peer("Tanh"),),
         keras=(Peer("tanh"),),
         sklearn=(Peer("tanh"),),
+        onnx=Peer("Tanh"),
     ),
     Activation(
         "softmax",
@@ -154,6 +160,7 @@ ACTIVATIONS = (
         keras=(Peer("softmax"),),
         keras_layers=(Peer("Softmax", (), {"axis": (-1, 1)}),),
         sklearn=(Peer("softmax"),),
+        onnx=Peer("Softmax", (), {"axis": (-1,)}),
     ),
     Activation(
         "log_softmax",
@@ -162,6 +169,7 @@ ACTIVATIONS = (
         limits=Limits(2.0, 3.0),
         torch=(Peer("LogSoftmax", (), {"dim": (-1, 1, None)}),),
         keras=(Peer("log_softmax"),),
+        onnx=Peer("LogSoftmax", (), {"axis": (-1,)}),
     ),
     Activation(
         "leaky_relu",
@@ -178,6 +186,7 @@ ACTIVATIONS = (
             Peer("LeakyReLU", ("negative_slope",)),
             Peer("ReLU", ("negative_slope",), {"max_value": (None,), "threshold": (0,)}),
         ),
+        onnx=Peer("LeakyRelu", ("alpha",)),
     ),
     Activation(
         "softsign",
@@ -190,6 +199,7 @@ ACTIVATIONS = (
         remarks="In [-1, 1], and odd to the last bit.",
         torch=(Peer("Softsign"),),
         keras=(Peer("softsign"),),
+        onnx=Peer("Softsign"),
     ),
     Activation(
         "hard_sigmoid",
@@ -202,6 +212,7 @@ ACTIVATIONS = (
         derivative_remarks="0 where alpha z + beta rounds to 0 or 1, and for NaN.",
         torch=(Peer("Hardsigmoid", (1 / 6, 0.5)),),
         keras=(Peer("hard_sigmoid", (1 / 6, 0.5)),),
+        onnx=Peer("HardSigmoid", ("alpha", "beta")),
     ),
     Activation(
         "hard_swish",
@@ -215,6 +226,7 @@ ACTIVATIONS = (
         derivative_remarks="At the kinks, -3 and 3, 0 and 1 by convention.",
         torch=(Peer("Hardswish"),),
         keras=(Peer("hard_swish"), Peer("hard_silu")),
+        onnx=Peer("HardSwish"),
     ),
     Activation(
         "clip",
