@@ -341,7 +341,8 @@ class Network(Plan):
         OSError
             If it can't be written; an older file is then as it was.
         ValueError
-            If the parameters have more than 2 GiB, which is all that an ONNX file can hold.
+            If the parameters have more than 2 GiB, which is all that an ONNX file can hold, or one of an
+            activation is larger than any float32.
         ImportError
             If the onnx package isn't installed.
 

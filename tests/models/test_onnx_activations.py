@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from onnx_peers import B, W, X, agree, model_of, node, normal, refused
+from onnx_peers import B, W, X, agree, model_of, node, normal, onnx, refused
 
 import fastnn
 from fastnn import Network
@@ -98,6 +98,7 @@ class TestScaled:
         assert [layer.activation for layer in net.layers] == ["elu", "identity"]
         assert activation_of(agree(after_gemm(node("Celu", "z", "y")), WIDE)) == "elu"
 
+    @pytest.mark.skipif(onnx.defs.onnx_opset_version() < 24, reason="Swish came with opset 24")
     @pytest.mark.parametrize("alpha", [1.0, 2.0])
     def test_swish(self, alpha: float) -> None:
         net = fastnn.from_onnx(after_gemm(node("Swish", "z", "y", alpha=alpha), opset=24))

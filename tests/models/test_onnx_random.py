@@ -110,7 +110,22 @@ class Chain:
         if len(self.shape) == 1 and self.rng.random() < 0.2:
             self.add(self.rng.choice(["Softmax", "LogSoftmax"]), "h", axis=1)
         else:
-            self.add(self.rng.choice(["Relu", "Tanh", "Sigmoid", "LeakyRelu", "HardSigmoid"]), "h")
+            self.add(
+                self.rng.choice(
+                    [
+                        "Relu",
+                        "Tanh",
+                        "Sigmoid",
+                        "LeakyRelu",
+                        "HardSigmoid",
+                        "Elu",
+                        "Selu",
+                        "Softplus",
+                        "Softsign",
+                    ]
+                ),
+                "h",
+            )
 
     def meet(self) -> None:
         """Let the value meet a multiple of itself."""

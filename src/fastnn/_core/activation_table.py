@@ -255,6 +255,7 @@ ACTIVATIONS = (
         torch=(Peer("ELU", ("alpha",)),),
         keras=(Peer("elu", (1.0,)), Peer("celu", (1.0,))),
         keras_layers=(Peer("ELU", ("alpha",)),),
+        onnx=Peer("Elu", ("alpha",)),
     ),
     Activation(
         "selu",
@@ -268,6 +269,7 @@ ACTIVATIONS = (
         derivative_remarks="1.758 at 0, by convention.",
         torch=(Peer("SELU"),),
         keras=(Peer("selu"),),
+        onnx=Peer("Selu"),
     ),
     Activation(
         "silu",
@@ -293,6 +295,7 @@ ACTIVATIONS = (
         remarks="Subnormal results included.",
         torch=(Peer("Softplus", (), {"beta": (1.0,), "threshold": (20.0,)}),),
         keras=(Peer("softplus"),),
+        onnx=Peer("Softplus"),
     ),
     Activation(
         "gelu",
@@ -306,6 +309,7 @@ ACTIVATIONS = (
         derivative_remarks="It is 0 at -0.752.",
         torch=(Peer("GELU", (), {"approximate": ("none",)}),),
         keras=(Peer("gelu"),),
+        onnx=Peer("Gelu", (), {"approximate": ("none",)}),
     ),
     Activation(
         "gelu_tanh",
@@ -318,5 +322,6 @@ ACTIVATIONS = (
         remarks="Subnormal results included; -0 at -inf.",
         derivative_remarks="It is 0 at -0.753.",
         torch=(Peer("GELU", (), {"approximate": ("tanh",)}),),
+        onnx=Peer("Gelu", (), {"approximate": ("tanh",)}),
     ),
 )

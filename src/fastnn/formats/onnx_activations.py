@@ -9,7 +9,7 @@ import numpy as np
 from onnx import defs, helper
 
 from fastnn._core.activation_names import choose, defaults
-from fastnn._core.activation_table import ACTIVATIONS, Activation
+from fastnn._core.activation_table import ACTIVATIONS
 from fastnn.formats.onnx_affine import Affine, axis_from_start
 from fastnn.formats.onnx_composites import chosen, gate, times
 from fastnn.formats.onnx_operators import Context, Operator, Operators, Value, data, numbers
@@ -19,16 +19,8 @@ SELU_ALPHA, SELU_GAMMA = 1.67326319217681884765625, 1.05070102214813232421875  #
 
 def activated(context: Context, x: Value, name: str, *parameters: float) -> Affine:
     """Return an activation of data."""
-    own = defaults(row_of(name))
-    return data(x).activated(str(choose(name, parameters or own)), context.node.label)
-
-
-def row_of(name: str) -> Activation:
-    """Return an activation's row of the table."""
-    for row in ACTIVATIONS:
-        if row.name == name:
-            return row
-    raise ValueError(f"{name}, an activation that fastnn hasn't")
+    chosen_name = str(choose(name, parameters)) if parameters else name
+    return data(x).activated(chosen_name, context.node.label)
 
 
 def decimal(value: float) -> float:

@@ -116,7 +116,11 @@ class Prepared(BackendRep):
 
 def constant(array: Array) -> Array:
     """Return an input as a constant; bfloat16, which NumPy hasn't, as float32."""
-    return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
+    if array.dtype.name == "bfloat16":
+        return array.astype(np.float32)
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"an input of {array.dtype}, expected real numbers")
+    return array
 
 
 def result_of(tensor: Affine, x: Array, batch: tuple[int, ...]) -> Array:

@@ -16,6 +16,7 @@ from fastnn._core.activation_names import parse
 from fastnn._version import __version__
 from fastnn.formats.files import replacing
 from fastnn.formats.onnx_graph import MAX_BYTES
+from fastnn.formats.onnx_tensors import Array
 from fastnn.layers import Dense
 
 OPSET = 20
@@ -41,7 +42,16 @@ def model_of(layers: Sequence[Dense]) -> ModelProto:
     value = "x"
     for i, layer in enumerate(layers):
         result = "y" if i == len(layers) - 1 else f"{i}.a"
-        add_layer(nodes, tensors, layer, i, value, result)
+        z = result if layer.activation == "identity" else f"{i}.z"
+        inputs = [value, f"{i}.weight"]
+        tensors.append(numpy_helper.from_array(layer.weight, f"{i}.weight"))
+        if layer.bias is not None:
+            inputs.append(f"{i}.bias")
+            tensors.append(numpy_helper.from_array(layer.bias, f"{i}.bias"))
+        nodes.append(helper.make_node("Gemm", inputs, [z], f"{i}.gemm", transB=1))
+        if z != result:
+            bounds = add_activation(nodes, layer, i, z, result)
+            tensors += [numpy_helper.from_array(bound, name) for name, bound in bounds.items()]
         value = result
     number = helper.np_dtype_to_tensor_dtype(layers[0].dtype)
     given = helper.make_tensor_value_info("x", number, ["N", layers[0].n_inputs])
@@ -55,32 +65,25 @@ def model_of(layers: Sequence[Dense]) -> ModelProto:
     )
 
 
-def add_layer(
-    nodes: list[NodeProto], tensors: list[TensorProto], layer: Dense, i: int, value: str, result: str
-) -> None:
-    """Add a layer's nodes, which make `result` of `value`, and its tensors."""
-    inputs = [value, f"{i}.weight"]
-    tensors.append(numpy_helper.from_array(layer.weight, f"{i}.weight"))
-    if layer.bias is not None:
-        inputs.append(f"{i}.bias")
-        tensors.append(numpy_helper.from_array(layer.bias, f"{i}.bias"))
-    z = result if layer.activation == "identity" else f"{i}.z"
-    nodes.append(helper.make_node("Gemm", inputs, [z], f"{i}.gemm", transB=1))
+def add_activation(nodes: list[NodeProto], layer: Dense, i: int, z: str, result: str) -> dict[str, Array]:
+    """Add the nodes of a layer's activation, which make `result` of z; return the constants they take."""
     chosen = parse(layer.activation)
-    name, parameters, onnx = chosen.row.name, chosen.parameters, chosen.row.onnx
-    label = f"{i}.{name}"
+    name, onnx, label = chosen.row.name, chosen.row.onnx, f"{i}.{chosen.row.name}"
+    with np.errstate(over="ignore"):
+        parameters = np.array(chosen.parameters, layer.dtype if name == "clip" else np.float32)
+    if not np.isfinite(parameters).all():
+        raise ValueError(f"layers[{i}] has activation {layer.activation}, beyond ONNX's {parameters.dtype}")
     if name == "silu":
-        gate = f"{i}.gate"
-        nodes.append(helper.make_node("Sigmoid", [z], [gate], f"{label}.gate"))
-        nodes.append(helper.make_node("Mul", [z, gate], [result], label))
+        nodes.append(helper.make_node("Sigmoid", [z], [f"{i}.gate"], f"{label}.gate"))
+        nodes.append(helper.make_node("Mul", [z, f"{i}.gate"], [result], label))
     elif name == "clip":
-        bounds = [f"{i}.low", f"{i}.high"]
-        tensors += [
-            numpy_helper.from_array(np.array(parameter, layer.dtype), bound)
-            for parameter, bound in zip(parameters, bounds, strict=True)
-        ]
+        bounds = dict(zip((f"{i}.low", f"{i}.high"), parameters, strict=True))
         nodes.append(helper.make_node("Clip", [z, *bounds], [result], label))
+        return {key: np.asarray(bound) for key, bound in bounds.items()}
     elif onnx is not None:
         attributes: dict[str, Any] = {key: values[0] for key, values in onnx.required.items()}
-        attributes.update(zip(map(str, onnx.parameters), parameters, strict=True))
+        attributes.update(zip(map(str, onnx.parameters), parameters.tolist(), strict=True))
         nodes.append(helper.make_node(onnx.name, [z], [result], label, **attributes))
+    else:
+        raise ValueError(f"layers[{i}] has activation {name}, which is no operator of ONNX")
+    return {}
