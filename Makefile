@@ -10,7 +10,7 @@ RESULT = benchmarks/results/$(shell $(BIN)/python -c 'import fastnn; print(fastn
 
 FAST_ISAS = $(shell $(BIN)/python -c 'import fastnn; print(*set(fastnn.available_isas()) - {"sse2", "scalar"})')
 
-.PHONY: demo test test-models fuzz exhaustive neon lint lint-compilers bench wheel clean
+.PHONY: demo test test-models onnx-cases fuzz exhaustive neon lint lint-compilers bench wheel clean
 
 demo: $(INSTALLED)
 	$(BIN)/fastnn demo
@@ -22,9 +22,13 @@ test: $(INSTALLED)
 test-models: $(VENV)/.models
 	FASTNN_REQUIRE_ALL=1 $(BIN)/python -m pytest tests/models
 
+# ONNX's own cases: how many are in scope and pass, and why the others aren't.
+onnx-cases: $(VENV)/.models
+	$(BIN)/python tests/models/onnx_cases.py
+
 # 10^5 damaged and hostile files of each format: half an hour.
 fuzz: $(VENV)/.models
-	$(BIN)/python tests/models/fuzz.py native torch-safetensors keras --cases 100000
+	$(BIN)/python tests/models/fuzz.py native torch-safetensors keras onnx --cases 100000
 
 # Every float32 through every function on every instruction set: see docs/numerics.md, which it writes to.
 exhaustive: $(INSTALLED)

@@ -305,9 +305,9 @@ def from_onnx(
     array([-3., -4.])
     """
     need("onnx", "Reading an ONNX model")
-    from fastnn.formats import onnx_read
+    from fastnn.formats.onnx import read
 
-    return Network(onnx_read.read(model, output, external_data))
+    return Network(read.read(model, output, external_data))
 
 
 # By the formats' usual suffix: what reads a file of each.

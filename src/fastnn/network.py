@@ -358,9 +358,9 @@ class Network(Plan):
         True
         """
         need("onnx", "Writing an ONNX model")
-        from fastnn.formats import onnx_write
+        from fastnn.formats.onnx import write
 
-        onnx_write.write(path, self._layers)
+        write.write(path, self._layers)
 
     def __repr__(self) -> str:
         widths = "-".join(str(n) for n in (self.n_inputs, *(layer.n_outputs for layer in self._layers)))

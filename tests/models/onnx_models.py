@@ -71,3 +71,9 @@ X = normal(9, 4, dtype=np.float64)
 W = normal(4, 3)
 B = normal(3)
 POSITIVE = np.abs(normal(4)) + 0.5
+WIDE = 4 * X  # both sides of every kink
+
+
+def after_gemm(*nodes: Any, constants: dict[str, Any] | None = None, **options: Any) -> Any:
+    """Return a model of Gemm, from x to z, and these nodes."""
+    return model_of([node("Gemm", "x w b", "z"), *nodes], {"w": W, "b": B, **(constants or {})}, **options)

@@ -13,7 +13,19 @@ from fastnn import ModelFileError, Network
 
 onnx, runtime = needs("onnx"), needs("onnxruntime")
 
-from onnx_models import POSITIVE, B, W, X, helper, model_of, node, normal, perceptron  # noqa: E402, F401
+from onnx_models import (  # noqa: E402, F401
+    POSITIVE,
+    WIDE,
+    B,
+    W,
+    X,
+    after_gemm,
+    helper,
+    model_of,
+    node,
+    normal,
+    perceptron,
+)
 
 TYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(float16)": np.float16}
 
@@ -41,3 +53,10 @@ def refused(model: Any, complaint: str, **options: Any) -> None:
     """Check that a model isn't read, and why."""
     with pytest.raises(ModelFileError, match=complaint):
         fastnn.from_onnx(model, **options)
+
+
+def activation_of(net: Network) -> str:
+    """Return the only layer's activation."""
+    (layer,) = net.layers
+    assert layer.weight.shape == (3, 4)
+    return layer.activation

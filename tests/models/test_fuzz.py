@@ -11,12 +11,13 @@ from fuzz_targets import TARGETS
 from support import needs
 
 FUZZ = Path(__file__).with_name("fuzz.py")
+PACKAGES = {"keras": "h5py", "onnx": "onnx"}
 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_damaged_files(target: str) -> None:
-    if target == "keras":
-        needs("h5py")
+    if target in PACKAGES:
+        needs(PACKAGES[target])
     # In a process of its own: a crash would end it, and its memory is its own.
     command = [sys.executable, str(FUZZ), target, "--cases", "2000", "--seed", "1", "--quiet"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)

@@ -15,11 +15,11 @@ from onnx import ModelProto, NodeProto, TensorProto, defs, helper
 from onnx.backend.base import Backend, BackendRep
 
 from fastnn.formats.files import ModelFileError
-from fastnn.formats.onnx_affine import Affine, Budget
-from fastnn.formats.onnx_graph import Graph, graph_of
-from fastnn.formats.onnx_operators import Value
-from fastnn.formats.onnx_read import OPERATORS, evaluate, input_tensor, layers_of, needed, value_of
-from fastnn.formats.onnx_tensors import ELEMENTS, Array
+from fastnn.formats.onnx.affine import Affine, Budget
+from fastnn.formats.onnx.graph import Graph, graph_of
+from fastnn.formats.onnx.operators import Value
+from fastnn.formats.onnx.read import OPERATORS, evaluate, input_tensor, layers_of, needed, value_of
+from fastnn.formats.onnx.tensors import ELEMENTS, Array
 
 
 class FastnnBackend(Backend):

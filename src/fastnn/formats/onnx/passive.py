@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from onnx import TensorProto
 
-from fastnn.formats.onnx_affine import Affine
-from fastnn.formats.onnx_operators import ML, Context, Floats, Ints, Operators, Strings, Value, numbers
-from fastnn.formats.onnx_tensors import Array, element, to_array
+from fastnn.formats.onnx.affine import Affine
+from fastnn.formats.onnx.operators import ML, Context, Floats, Ints, Operators, Strings, Value, numbers
+from fastnn.formats.onnx.tensors import Array, element, to_array
 
 OPERATORS = Operators()
 

@@ -9,8 +9,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from fastnn.formats.onnx_affine import Affine
-from fastnn.formats.onnx_tensors import Array
+from fastnn.formats.onnx.affine import Affine
+from fastnn.formats.onnx.tensors import Array
 
 
 def product(tensor: Affine, constant: Array, label: str) -> Affine:

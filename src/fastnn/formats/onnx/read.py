@@ -13,19 +13,19 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from onnx import ModelProto, TypeProto
 
-from fastnn.formats import onnx_activations, onnx_arithmetic, onnx_passive, onnx_shapes
 from fastnn.formats.files import ModelFileError
-from fastnn.formats.onnx_affine import Affine, Budget, Layer
-from fastnn.formats.onnx_composites import PARTS, probabilities_of_two
-from fastnn.formats.onnx_graph import Graph, Input, Node, open_graph
-from fastnn.formats.onnx_operators import Context, Operators, Value
-from fastnn.formats.onnx_tensors import FLOAT_BITS, element
+from fastnn.formats.onnx import activations, arithmetic, passive, shapes
+from fastnn.formats.onnx.affine import Affine, Budget, Layer
+from fastnn.formats.onnx.composites import PARTS, probabilities_of_two
+from fastnn.formats.onnx.graph import Graph, Input, Node, open_graph
+from fastnn.formats.onnx.operators import Context, Operators, Value
+from fastnn.formats.onnx.tensors import FLOAT_BITS, element
 from fastnn.layers import Dense
 
 OPERATORS = Operators(
     {
         key: operator
-        for module in (onnx_activations, onnx_arithmetic, onnx_passive, onnx_shapes)
+        for module in (activations, arithmetic, passive, shapes)
         for key, operator in module.OPERATORS.items()
     }
 )

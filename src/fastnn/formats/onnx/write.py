@@ -15,8 +15,8 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from fastnn._core.activation_names import parse
 from fastnn._version import __version__
 from fastnn.formats.files import replacing
-from fastnn.formats.onnx_graph import MAX_BYTES
-from fastnn.formats.onnx_tensors import Array
+from fastnn.formats.onnx.graph import MAX_BYTES
+from fastnn.formats.onnx.tensors import Array
 from fastnn.layers import Dense
 
 OPSET = 20

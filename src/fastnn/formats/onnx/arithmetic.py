@@ -7,11 +7,11 @@ from functools import reduce
 
 import numpy as np
 
-from fastnn.formats import onnx_composites as composites
-from fastnn.formats.onnx_affine import Affine
-from fastnn.formats.onnx_combine import product, product_from_left, total, transposed
-from fastnn.formats.onnx_operators import ML, Context, Floats, Operators, Value, data, numbers
-from fastnn.formats.onnx_tensors import Array
+from fastnn.formats.onnx import composites
+from fastnn.formats.onnx.affine import Affine
+from fastnn.formats.onnx.combine import product, product_from_left, total, transposed
+from fastnn.formats.onnx.operators import ML, Context, Floats, Operators, Value, data, numbers
+from fastnn.formats.onnx.tensors import Array
 
 OPERATORS = Operators()
 MINUS_ONE = np.array(-1.0)

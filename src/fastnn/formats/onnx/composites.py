@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastnn.formats.onnx_affine import Affine
-from fastnn.formats.onnx_combine import whole_bias, whole_scale
-from fastnn.formats.onnx_tensors import Array
+from fastnn.formats.onnx.affine import Affine
+from fastnn.formats.onnx.combine import whole_bias, whole_scale
+from fastnn.formats.onnx.tensors import Array
 
 # What is read as a part of something else only, and what that is.
 PARTS = {

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from fastnn.formats.onnx_affine import Affine, axis_from_start
-from fastnn.formats.onnx_combine import joined, without_axes
-from fastnn.formats.onnx_operators import (
+from fastnn.formats.onnx.affine import Affine, axis_from_start
+from fastnn.formats.onnx.combine import joined, without_axes
+from fastnn.formats.onnx.operators import (
     ML,
     Context,
     Ints,

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple, TypeVar, get_args, get_type_hints
 import numpy as np
 from onnx import AttributeProto, TensorProto
 
-from fastnn.formats.onnx_affine import Affine, Budget
-from fastnn.formats.onnx_graph import Node
-from fastnn.formats.onnx_tensors import Array
+from fastnn.formats.onnx.affine import Affine, Budget
+from fastnn.formats.onnx.graph import Node
+from fastnn.formats.onnx.tensors import Array
 
 Value = Array | Affine
 Function = TypeVar("Function", bound=Callable[..., Array | Affine])

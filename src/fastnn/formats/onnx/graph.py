@@ -12,7 +12,7 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, TypeProto, ValueInfoProto
 
-from fastnn.formats.onnx_tensors import Array, to_array
+from fastnn.formats.onnx.tensors import Array, to_array
 
 # Protocol buffers have no longer messages.
 MAX_BYTES = 2**31 - 1

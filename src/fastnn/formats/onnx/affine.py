@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.formats.onnx_tensors import FLOAT_BITS, Array
+from fastnn.formats.onnx.tensors import FLOAT_BITS, Array
 
 SPARE_NUMBERS = 2**22  # beyond the file's own; 32 MiB of float64
 WORK_ON_A_NUMBER = 8  # how often each of the file's own may be made anew, in products above all

@@ -10,9 +10,9 @@ from onnx import defs, helper
 
 from fastnn._core.activation_names import choose, defaults
 from fastnn._core.activation_table import ACTIVATIONS
-from fastnn.formats.onnx_affine import Affine, axis_from_start
-from fastnn.formats.onnx_composites import chosen, gate, times
-from fastnn.formats.onnx_operators import Context, Operator, Operators, Value, data, numbers
+from fastnn.formats.onnx.affine import Affine, axis_from_start
+from fastnn.formats.onnx.composites import chosen, gate, times
+from fastnn.formats.onnx.operators import Context, Operator, Operators, Value, data, numbers
 
 SELU_ALPHA, SELU_GAMMA = 1.67326319217681884765625, 1.05070102214813232421875  # ONNX's defaults, float32
 
