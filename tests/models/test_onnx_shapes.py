@@ -85,6 +85,15 @@ class TestFlattening:
         net = agree(model_of(nodes, constants, ("N", 2, 3, 4)), IMAGES)
         assert len(net.layers) == 1
 
+    def test_examples_may_lie_along_another_axis_for_a_while(self) -> None:
+        nodes = [
+            node("Transpose", "x", "t", perm=[1, 2, 3, 0]),
+            node("Mul", "t scale", "m"),
+            node("Transpose", "m", "u", perm=[3, 0, 1, 2]),
+            node("Flatten", "u", "r"),
+        ]
+        agree(of_images(*nodes, scale=normal(2, 3, 4, 1)), IMAGES)
+
     def test_products_along_the_last_of_several_axes(self) -> None:
         """As of torch.nn.Linear on sequences: one matrix, at every place of an example."""
         nodes = [node("MatMul", "x w", "z"), node("Add", "z b", "a"), node("Relu", "a", "y")]
