@@ -4,6 +4,9 @@ For each network there is an .npy file of that size, and in every round each of 
 network on rows in memory, the command on a file that the system has in its cache, a plain copy of as many
 bytes from there and back to the disk, and both again on a file that has been dropped from the cache. The
 command's rate is that of the whole command, start included, and without what it takes for a file of one row.
+Rates depend on what else the machine does. "Work" hardly does: the processor time that the network takes in
+memory, over that of the stream. Memory is what the process had resident at most, as the system counts it:
+its own pages and those of the files that it has mapped, for as long as they are.
 `--check` fails where the command takes more memory than MEMORY, or streams at less than LEAST times the lower
 one of the rates in memory and of the copy. It needs Linux.
 """
@@ -51,9 +54,9 @@ net = fastnn.load(model)
 x = np.array(np.load(path, mmap_mode="r")[:rows])
 out = np.empty((len(x), net.n_outputs), net.dtype)
 net(x, out, threads=threads)
-start = time.perf_counter()
+start, busy = time.perf_counter(), time.process_time()
 net(x, out, threads=threads)
-print(time.perf_counter() - start)
+print(time.perf_counter() - start, time.process_time() - busy)
 """
 
 
@@ -74,12 +77,16 @@ class Work(NamedTuple):
 
 
 class Round(NamedTuple):
-    """What was measured in one turn of each: seconds for all rows, by the state of the file, and bytes."""
+    """What was measured in one turn of each: seconds for all rows, by the state of the file, and bytes.
+
+    `work` is the processor time in memory over that of the stream.
+    """
 
     memory: float
     start: float
     command: dict[str, float]
     copy: dict[str, float]
+    work: dict[str, float]
     peak: int
 
 
@@ -102,6 +109,10 @@ class Cell(NamedTuple):
             max(one.memory, one.copy[state]) / seconds_of(one, "stream", state) for one in self.rounds
         )
 
+    def work(self, state: str) -> float:
+        """Return which part of the stream's processor time is the network's, in the median."""
+        return statistics.median(one.work[state] for one in self.rounds)
+
     @property
     def peak(self) -> int:
         """The most memory that the command took, in bytes."""
@@ -114,7 +125,8 @@ class Cell(NamedTuple):
                 f"{timing.short(self.rate(name, state)):>10}"
                 for name in ("memory", "copy", "command", "stream")
             )
-            yield f"{self.network:<16}{state:<9}{rates}{self.ratio(state):>8.2f}{self.peak / 1e6:>9.0f}"
+            ratios = f"{self.ratio(state):>8.2f}{self.work(state):>8.2f}"
+            yield f"{self.network:<16}{state:<9}{rates}{ratios}{self.peak / 1e6:>9.0f}"
 
     def faults(self) -> Iterator[str]:
         """Yield a line for each goal that is missed."""
@@ -129,6 +141,7 @@ class Cell(NamedTuple):
         return self._asdict() | {
             "rounds": [one._asdict() for one in self.rounds],
             "ratio": {state: self.ratio(state) for state in STATES},
+            "work": {state: self.work(state) for state in STATES},
             "peak": self.peak,
         }
 
@@ -169,30 +182,32 @@ def prepare(network: str, folder: Path, size: int, threads: int) -> Work:
 
 def measure_round(work: Work) -> Round:
     """Give each its turn."""
-    memory = memory_seconds(work)
-    start, _ = run(work, work.source.with_name("one.npy"))
-    command, copy, peaks = {}, {}, []
+    memory, busy = memory_seconds(work)
+    start, start_busy, _ = run(work, work.source.with_name("one.npy"))
+    command, copy, share, peaks = {}, {}, {}, []
     for state in STATES:
         bring_into(state, work.source)
-        command[state], peak = run(work, work.source)
+        command[state], command_busy, peak = run(work, work.source)
+        share[state] = busy / (command_busy - start_busy)
         peaks.append(peak)
         bring_into(state, work.source)
         copy[state] = copy_seconds(work)
-    return Round(memory, start, command, copy, max(peaks))
+    return Round(memory, start, command, copy, share, max(peaks))
 
 
-def memory_seconds(work: Work) -> float:
-    """Return how long all rows take in memory, by those that fit into IN_MEMORY."""
+def memory_seconds(work: Work) -> tuple[float, float]:
+    """Return the seconds, and those of processors, that all rows take in memory, by what IN_MEMORY holds."""
     row_bytes = work.source.stat().st_size // work.rows
     rows = min(work.rows, IN_MEMORY // row_bytes)
     numbers = [str(rows), str(work.threads)]
     program = [sys.executable, "-c", PROGRAM, str(work.model), str(work.source), *numbers]
     done = subprocess.run(program, capture_output=True, text=True, check=True)
-    return float(done.stdout) * work.rows / rows
+    seconds, busy = map(float, done.stdout.split())
+    return seconds * work.rows / rows, busy * work.rows / rows
 
 
-def run(work: Work, source: Path) -> tuple[float, int]:
-    """Run the command, and return its seconds and the most memory that it had, in bytes."""
+def run(work: Work, source: Path) -> tuple[float, float, int]:
+    """Run the command, and return its seconds, those of processors, and the most memory it had, in bytes."""
     began = time.perf_counter()
     running = subprocess.Popen([*work.command, str(source), "-o", str(work.target)])
     _, status, usage = os.wait4(running.pid, 0)
@@ -200,7 +215,7 @@ def run(work: Work, source: Path) -> tuple[float, int]:
     running.returncode = os.waitstatus_to_exitcode(status)
     if running.returncode != 0:
         raise SystemExit(f"fastnn predict failed with {running.returncode}")
-    return seconds, 1024 * usage.ru_maxrss
+    return seconds, usage.ru_utime + usage.ru_stime, 1024 * usage.ru_maxrss
 
 
 def copy_seconds(work: Work) -> float:
@@ -231,7 +246,9 @@ def bring_into(state: str, path: Path) -> None:
 
 def measure(options: argparse.Namespace) -> Iterator[Cell]:
     """Yield each network's cell, and print its lines."""
-    print(f"{'':<16}{'file':<9}{'memory':>10}{'copy':>10}{'command':>10}{'stream':>10}{'ratio':>8}{'MB':>9}")
+    print(
+        f"{'':<16}{'file':<9}{'memory':>10}{'copy':>10}{'command':>10}{'stream':>10}{'ratio':>8}{'work':>8}{'MB':>9}"
+    )
     for network in options.net:
         with tempfile.TemporaryDirectory(dir=options.folder) as folder:
             work = prepare(network, Path(folder), int(options.gigabytes * 1e9), options.threads)
