@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ SAVED: dict[str, Callable[[], object]] = {
 @pytest.mark.parametrize("name", SAVED)
 def test_every_input_gives_the_bits_of_a_call(name: str) -> None:
     SAVED[name]()
-    for rows in ("1", "7", "1000"):
+    for rows in ("1", "7", "1000", "9" * 15, "9" * 30):
         assert same_bits(predicted(name, "--batch-size", rows), NET(X))
     assert same_bits(predicted(name), NET(X))
 
@@ -140,6 +141,12 @@ class TestFolder:
         assert "lies in the folder of inputs" in capsys.readouterr().err
         assert predict("x.npy", "-o", "../" + Path.cwd().name + "/x.npy") == 1
         assert "is an input, and can't be the output too" in capsys.readouterr().err
+        try:
+            os.link("x.npy", "other.npy")
+        except OSError:
+            pytest.skip("a file can't have two names")
+        assert predict("x.npy", "-o", "other.npy") == 1
+        assert "is an input, and can't be the output too" in capsys.readouterr().err
         assert same_bits(np.load("x.npy"), X)
 
 
@@ -176,6 +183,7 @@ class TestColumns:
             ("a,b,c,d", "x.csv has 2 columns 'c'; --columns can take indices"),
             ("a,b", "x.csv has 2 columns chosen, but the network expects 4"),
             ("0:5", "x.csv has no column 4, it has 0 to 3"),
+            ("0:4,3:1", "--columns: the range 3:1 has no columns"),
             ("0,1,2,-1", "x.csv has no column '-1', it has only 'a', 'b', 'c', 'c'"),
         ],
     )

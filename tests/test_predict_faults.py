@@ -14,7 +14,7 @@ import pytest
 from predicting import NET, X, csv_of, in_a_folder_with_the_model, predict, predicted, refused
 from support import Array, same_bits
 
-from fastnn.predict import command, npy
+from fastnn.predict import command, npy, text
 from fastnn.predict.tables import Options
 
 folder = pytest.fixture(autouse=True)(in_a_folder_with_the_model)
@@ -57,6 +57,18 @@ class TestCsv:
     ) -> None:
         Path("x.csv").write_text('1,2,3,4\n1,2,3,"' + "0,0,0,0\n" * 100_000)
         assert refused(capsys, "x.csv") == "x.csv, line 2: field larger than field limit (131072)"
+
+    def test_a_line_that_never_ends_is_not_read_into_memory(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(text, "MAX_LINE", 1000)
+        longest = "1,2,3," + "4" * 992 + "\n"  # 999 characters
+        Path("x.csv").write_text("1,2,3,4\n" + longest)
+        assert len(predicted("x.csv")) == 2
+        Path("x.csv").write_text("1,2,3,4\n" + "4" + longest)
+        assert refused(capsys, "x.csv") == "x.csv, line 2: it has 1000 characters or more"
+        Path("x.csv").write_text("0" * 10_000)
+        assert refused(capsys, "x.csv") == "x.csv, line 1: it has 1000 characters or more"
 
     def test_header(self, capsys: pytest.CaptureFixture[str]) -> None:
         Path("x.csv").write_text(csv_of(X, "0,1,2,3"))
@@ -133,6 +145,20 @@ class TestDamagedArrays:
         Path("x.npy").write_bytes(whole[:-1])
         assert refused(capsys, "x.npy") == "x.npy has 1743 bytes, but its header promises 1744"
 
+    @pytest.mark.parametrize(
+        ("start", "says"),
+        [
+            (b"\x93NUMPY\1\0" + b"\xff" * 2, "expected 65535 bytes got 9990"),
+            (b"\x93NUMPY\2\0" + b"\xff" * 4, "expected 4294967295 bytes got 9988"),
+        ],
+    )
+    def test_long_header_is_not_read(
+        self, start: bytes, says: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        Path("x.npy").write_bytes(start)
+        os.truncate("x.npy", 2**32 + 100)  # of zeros, which take no place on the disk
+        assert refused(capsys, "x.npy").endswith(says)
+
     def test_header_lies(self, capsys: pytest.CaptureFixture[str]) -> None:
         for shape in ("(-1, 4)", "(10**99, 4)", "(9" + "9" * 30 + ", 4)", "'rows'", "(2.0, 4)"):
             header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}".encode()
@@ -185,6 +211,7 @@ class TestUsage:
             (("x.npy", "-o", "y.npy", "--dtype", "float16"), "invalid choice"),
             (("x.npy", "-o", "y.npy", "--columns", "a\nb"), "isn't a list of columns"),
             (("x.npy", "-o", "y.npy", "--columns", '"a,b'), "isn't a list of columns"),
+            (("x.npy", "-o", "y.npy", "--columns", ""), "isn't a list of columns: it is empty"),
         ],
     )
     def test_is_refused(
@@ -207,14 +234,35 @@ class TestUsage:
         Path("net.safetensors").write_bytes(b"\0" * 100)
         assert refused(capsys, "none.npy").startswith("net.safetensors is no sound safetensors file")
 
-    def test_disk_full(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes with names")
+    def test_pipe(self, capsys: pytest.CaptureFixture[str]) -> None:
+        Path("data").mkdir()
+        os.mkfifo("data/x.csv")
+        for name in ("data", "data/x.csv"):
+            assert refused(capsys, name).startswith(f"{Path('data/x.csv')} is a pipe or a device, expected")
+
+    def test_link_to_nothing_is_not_left_out(self, capsys: pytest.CaptureFixture[str]) -> None:
+        Path("data").mkdir()
+        np.save("data/1.npy", X)
+        try:
+            Path("data/2.npy").symlink_to("none.npy")
+        except OSError:
+            pytest.skip("no right to make symbolic links")
+        assert refused(capsys, "data") == f"{Path('data/2.npy')}: No such file or directory"
+
+    @pytest.mark.parametrize(
+        "error", [OSError(28, "No space left on device"), MemoryError("Unable to allocate 9 TiB")], ids=str
+    )
+    def test_disk_or_memory_full(
+        self, error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         def full(self: npy.NpyWriter, values: Array) -> None:
             self.file.write(b"some")
-            raise OSError(28, "No space left on device")
+            raise error
 
         np.save("x.npy", X)
         monkeypatch.setattr(npy.NpyWriter, "write", full)
-        assert "No space left on device" in refused(capsys, "x.npy")
+        assert refused(capsys, "x.npy") == str(error)
 
     def test_without_pyarrow(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -66,6 +66,16 @@ class TestSignals:
         assert os.listdir("out") == ["y.npy"]
         assert Path("out/y.npy").read_text() == "older"
 
+    def test_kill_leaves_a_file_of_another_name(self) -> None:
+        sparse_file("x.npy", 100_000_000)
+        Path("out").mkdir()
+        slow = [*COMMAND, "x.npy", "-o", "out/y.npy", "--batch-size", "1"]
+        with subprocess.Popen(slow, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+            wait_for_output(running)
+            running.kill()
+        (left,) = Path("out").iterdir()
+        assert left.match(TEMPORARY)
+
     def test_that_are_ignored_stay_so(self) -> None:
         sparse_file("x.npy", 100_000_000)
         slow = [*COMMAND, "x.npy", "-o", "y.npy", "--batch-size", "1"]

@@ -21,7 +21,7 @@ INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
 KILLED = 128  # and, with the signal's number added, of one that a signal ended
 
 # For the user to mend: a line is enough.
-EXPECTED = (CommandError, fastnn.ModelFileError, OSError, ImportError)
+EXPECTED = (CommandError, fastnn.ModelFileError, OSError, ImportError, MemoryError)
 
 
 class Command(NamedTuple):

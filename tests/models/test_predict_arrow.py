@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import decimal
+import gc
+import os
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +126,13 @@ class TestWriting:
         found = np.stack([column.to_numpy() for column in table.columns], axis=1)
         assert same_bits(found, NET.astype(dtype)(X))
         assert parquet.ParquetFile("y.parquet").num_row_groups == (4 if dtype == "float64" else 2)
+
+    def test_after_a_fault_it_is_not_tried_again(self, capsys: pytest.CaptureFixture[str]) -> None:
+        Path("x.csv").write_text(csv_of(X) + "1,2,3,x\n")
+        assert predict("x.csv", "-o", "y.parquet", "--batch-size", "10") == 1
+        gc.collect()  # pyarrow's writer would write the rest: an exception that no one gets is an error here
+        assert capsys.readouterr().err.count("\n") == 1
+        assert sorted(os.listdir()) == ["net.safetensors", "x.csv"]
 
     def test_classes(self) -> None:
         np.save("x.npy", X)

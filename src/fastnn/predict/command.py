@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 from collections.abc import Sequence
+from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -98,6 +99,8 @@ def columns(text: str) -> list[str]:
         (fields,) = csv.reader([text], skipinitialspace=True, strict=True)
     except csv.Error as error:
         raise argparse.ArgumentTypeError(f"{text!r} isn't a list of columns: {error}") from None
+    if not fields:
+        raise argparse.ArgumentTypeError(f"{text!r} isn't a list of columns: it is empty")
     return [field.strip() for field in fields]
 
 
@@ -117,7 +120,7 @@ def run(options: argparse.Namespace) -> None:
 
 def refuse_own_input(path: Path, sources: Sequence[Source], target: Path) -> None:
     """Raise if the output would replace an input, or be one the next time."""
-    if any(source.table.path.resolve() == target for source in sources):
+    if target.exists() and any(source.table.path.samefile(target) for source in sources):
         raise CommandError(f"{target} is an input, and can't be the output too")
     if path.is_dir() and target.parent == path.resolve():
         raise CommandError(f"{target} lies in the folder of inputs, and would be one of them the next time")
@@ -131,8 +134,8 @@ def stream(net: Network, sources: Sequence[Source], answer: Answer, options: arg
     with (
         replacing(options.output) as file,
         progress_bar(total, False if options.quiet else None) as bar,
+        closing(WRITERS[options.output.suffix.lower()](file, answer.layout)) as writer,
     ):
-        writer = WRITERS[options.output.suffix.lower()](file, answer.layout)
         for source in sources:
             for y in net.iter_predict(source.blocks(rows, allow_nan=options.nan == "keep")):
                 writer.write(answer.of(y))

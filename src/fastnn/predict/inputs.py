@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from stat import S_ISREG
 from typing import NamedTuple
 
 import numpy as np
@@ -82,19 +83,22 @@ def open_sources(path: Path, options: Options, wanted: Sequence[str] | None, n_i
 
 def files_of(path: Path) -> list[Path]:
     """Return the file, or the folder's files of formats that can be read, in the order of their names."""
-    if not path.is_dir():
+    if path.is_dir():
+        found = sorted(
+            one
+            for one in path.iterdir()
+            if one.suffix.lower() in READERS and not one.name.startswith((".", "_")) and not one.is_dir()
+        )
+        if not found:
+            raise CommandError(f"{path} has no file whose name ends in {either(READERS)}")
+    else:
+        found = [path]
         if path.suffix.lower() not in READERS:
             raise CommandError(f"{path} isn't a folder, nor a name that ends in {either(READERS)}")
-        path.stat()  # a missing file is an OSError that names it
-        return [path]
-    found = [
-        one
-        for one in path.iterdir()
-        if one.suffix.lower() in READERS and not one.name.startswith((".", "_")) and one.is_file()
-    ]
-    if not found:
-        raise CommandError(f"{path} has no file whose name ends in {either(READERS)}")
-    return sorted(found)
+    for one in found:
+        if not S_ISREG(one.stat().st_mode):  # a missing file, or a link to none, is an OSError that names it
+            raise CommandError(f"{one} is a pipe or a device, expected a file that can be read twice")
+    return found
 
 
 def select(table: Table, wanted: Sequence[str] | None) -> list[int]:
@@ -116,6 +120,8 @@ def find(table: Table, item: str) -> Sequence[int]:
         names = "no names of columns" if table.names is None else f"only {shown(table.names)}"
         raise DataFileError(f"{table.label} has no column {item!r}, it has {names}")
     found = range(int(match[1]), int(match[2] or int(match[1]) + 1))
+    if not found:
+        raise CommandError(f"--columns: the range {item} has no columns")
     if found.stop > table.width:
         raise DataFileError(f"{table.label} has no column {found.stop - 1}, it has 0 to {table.width - 1}")
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import tempfile
@@ -19,6 +20,8 @@ from fastnn.predict.writers import Layout, Writer
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError)
 
+# Longer ones NumPy takes for hostile, but only when it has read them.
+MAX_HEADER_BYTES = 10_000
 # What a member of a zip file copies at once.
 READ_BYTES = 2**20
 # Of a request for more, Linux may do the beginning only: what the device reads at once.
@@ -46,18 +49,19 @@ class Header(NamedTuple):
 
 def read_header(file: IO[bytes], label: str, length: int) -> Header:
     """Read the header of a file of `length` bytes, which must hold all the rows that it promises."""
+    start = io.BytesIO(file.read(MAX_HEADER_BYTES))
     try:
-        version = np.lib.format.read_magic(file)
+        version = np.lib.format.read_magic(start)
         if version not in HEADERS:
             raise ValueError(f"its version is {version}, expected one of {list(HEADERS)}")
-        shape, fortran_order, dtype = HEADERS[version](file)
+        shape, fortran_order, dtype = HEADERS[version](start)
     except (ValueError, TypeError, OverflowError) as error:
         raise DataFileError(f"{label} is no sound .npy file: {error}") from error
     if dtype.kind not in "biuf":
         raise DataFileError(f"{label} has dtype {dtype}, expected real numbers")
     if len(shape) != 2 or min(shape) < 0:
         raise DataFileError(f"{label} has shape {shape}, expected rows and columns")
-    header = Header(shape, fortran_order, dtype, file.tell())
+    header = Header(shape, fortran_order, dtype, start.tell())
     if length < header.end:
         raise DataFileError(f"{label} has {length} bytes, but its header promises {header.end}")
     return header
@@ -130,7 +134,7 @@ def mapped(file: IO[bytes], header: Header, rows: int, label: str) -> Iterator[A
         except ValueError as error:
             raise DataFileError(f"{label} was cut short while it was read: {error}") from error
         if not header.fortran_order:
-            ask_for(file, header.size + stop * header.row_bytes, rows * header.row_bytes)
+            ask_for(file, header.size + stop * header.row_bytes, min(rows, n - stop) * header.row_bytes)
         yield np.asarray(whole[start:stop])
         del whole
 

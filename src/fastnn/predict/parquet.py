@@ -139,3 +139,7 @@ class ParquetWriter(Writer):
         if self.waiting:
             self.write_group()
         self.writer.close()
+
+    def close(self) -> None:
+        """Write no more; see `Writer`."""
+        self.writer.is_open = False  # or it would write the rest when Python forgets it, and complain

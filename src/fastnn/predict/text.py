@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO, TextIO
@@ -24,6 +25,8 @@ Record = list[str]
 # In a block: as text, a field takes eight times the memory that its number does, and what fits into the
 # second cache is read faster than more.
 MAX_FIELDS = 2**15
+# In characters, and no file of another kind is read into memory for want of line ends.
+MAX_LINE = 2**24
 
 
 class CsvTable(Table):
@@ -33,7 +36,7 @@ class CsvTable(Table):
 
     def __init__(self, path: Path, header: bool | None) -> None:
         with open_text(path) as file:
-            first = next(records(path, file), None)
+            first = next(records(path, Lines(file)), None)
         if first is None:
             raise DataFileError(f"{path} is empty")
         fields = [field.strip() for field in first[1]]
@@ -82,14 +85,16 @@ class CsvTable(Table):
 
 
 class Lines:
-    """The lines of a file, watched for text that Python takes for a number but others don't."""
+    """The lines of a file, watched for their length and for text that only Python takes for a number."""
 
-    def __init__(self, file: Iterable[str]) -> None:
+    def __init__(self, file: TextIO) -> None:
         self.file = file
         self.plain = True
 
     def __iter__(self) -> Iterator[str]:
-        for line in self.file:
+        for line in iter(partial(self.file.readline, MAX_LINE), ""):
+            if len(line) == MAX_LINE:
+                raise csv.Error(f"it has {MAX_LINE} characters or more")
             if "_" in line or not line.isascii():
                 self.plain = False
             yield line

@@ -40,3 +40,6 @@ class Writer(ABC):
     @abstractmethod
     def finish(self) -> None:
         """Write what is left to write when there are no more rows."""
+
+    def close(self) -> None:  # noqa: B027
+        """Write no more: the output is whole, or will never be."""
