@@ -5,7 +5,7 @@ network on rows in memory, the command on a file that the system has in its cach
 bytes from there and back to the disk, and both again on a file that has been dropped from the cache. The
 command's rate is that of the whole command, start included, and without what it takes for a file of one row.
 Rates depend on what else the machine does. "Work" hardly does: the processor time that the network takes in
-memory, over that of the stream. Memory is what the process had resident at most, as the system counts it:
+memory, over that of the stream of a file in the cache. Memory is what the process had resident at most, as the system counts it:
 its own pages and those of the files that it has mapped, for as long as they are.
 `--check` fails where the command takes more memory than MEMORY, or streams at less than LEAST times the lower
 one of the rates in memory and of the copy. It needs Linux.
@@ -79,14 +79,14 @@ class Work(NamedTuple):
 class Round(NamedTuple):
     """What was measured in one turn of each: seconds for all rows, by the state of the file, and bytes.
 
-    `work` is the processor time in memory over that of the stream.
+    `work` is the processor time in memory over that of the stream of a file in the cache.
     """
 
     memory: float
     start: float
     command: dict[str, float]
     copy: dict[str, float]
-    work: dict[str, float]
+    work: float
     peak: int
 
 
@@ -109,9 +109,10 @@ class Cell(NamedTuple):
             max(one.memory, one.copy[state]) / seconds_of(one, "stream", state) for one in self.rounds
         )
 
-    def work(self, state: str) -> float:
-        """Return which part of the stream's processor time is the network's, in the median."""
-        return statistics.median(one.work[state] for one in self.rounds)
+    @property
+    def work(self) -> float:
+        """Which part of the stream's processor time is the network's, in the median."""
+        return statistics.median(one.work for one in self.rounds)
 
     @property
     def peak(self) -> int:
@@ -125,7 +126,7 @@ class Cell(NamedTuple):
                 f"{timing.short(self.rate(name, state)):>10}"
                 for name in ("memory", "copy", "command", "stream")
             )
-            ratios = f"{self.ratio(state):>8.2f}{self.work(state):>8.2f}"
+            ratios = f"{self.ratio(state):>8.2f}{self.work:>8.2f}"
             yield f"{self.network:<16}{state:<9}{rates}{ratios}{self.peak / 1e6:>9.0f}"
 
     def faults(self) -> Iterator[str]:
@@ -141,7 +142,7 @@ class Cell(NamedTuple):
         return self._asdict() | {
             "rounds": [one._asdict() for one in self.rounds],
             "ratio": {state: self.ratio(state) for state in STATES},
-            "work": {state: self.work(state) for state in STATES},
+            "work": self.work,
             "peak": self.peak,
         }
 
@@ -184,14 +185,14 @@ def measure_round(work: Work) -> Round:
     """Give each its turn."""
     memory, busy = memory_seconds(work)
     start, start_busy, _ = run(work, work.source.with_name("one.npy"))
-    command, copy, share, peaks = {}, {}, {}, []
+    command, copy, busy_in_command, peaks = {}, {}, {}, []
     for state in STATES:
         bring_into(state, work.source)
-        command[state], command_busy, peak = run(work, work.source)
-        share[state] = busy / (command_busy - start_busy)
+        command[state], busy_in_command[state], peak = run(work, work.source)
         peaks.append(peak)
         bring_into(state, work.source)
         copy[state] = copy_seconds(work)
+    share = busy / (busy_in_command["cached"] - start_busy)
     return Round(memory, start, command, copy, share, max(peaks))
 
 

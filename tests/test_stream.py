@@ -38,9 +38,8 @@ def test_it_runs_and_reports(tmp_path: Path) -> None:
     assert (cell["network"], cell["rows"]) == ("24-64-64-4", 104_166)
     assert (cell["bytes_read"], cell["bytes_written"]) == (128 + 104_166 * 96, 128 + 104_166 * 16)
     (one,) = cell["rounds"]
-    assert all(
-        one[name][state] > 0 for name in ("command", "copy", "work") for state in ("cached", "dropped")
-    )
+    assert all(one[name][state] > 0 for name in ("command", "copy") for state in ("cached", "dropped"))
+    assert one["work"] > 0
     assert 20e6 < cell["peak"] < 300e6
     assert [path.name for path in tmp_path.iterdir()] == ["r.json"]
 
@@ -48,7 +47,7 @@ def test_it_runs_and_reports(tmp_path: Path) -> None:
 def test_it_finds_faults(benchmark: ModuleType) -> None:
     def cell(memory: float, command: float, copy: float, peak: int) -> object:
         states = dict.fromkeys(benchmark.STATES, command)
-        one = benchmark.Round(memory, 0.5, states, dict.fromkeys(benchmark.STATES, copy), states, peak)
+        one = benchmark.Round(memory, 0.5, states, dict.fromkeys(benchmark.STATES, copy), 0.9, peak)
         return benchmark.Cell("24-64-64-4", 1000, 1, 1, [one])
 
     assert list(cell(1.0, 1.7, 0.5, 10**8).faults()) == []
