@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -11,10 +11,9 @@ from fastnn.arguments import CommandError
 from fastnn.network import Network
 from fastnn.predict.npy import NpyWriter
 from fastnn.predict.parquet import ParquetWriter
+from fastnn.predict.tables import Array
 from fastnn.predict.text import CsvWriter
 from fastnn.predict.writers import Layout, Writer
-
-Array = np.ndarray[Any, Any]
 
 # By a file's suffix: what writes it.
 WRITERS: dict[str, Callable[[BinaryIO, Layout], Writer]] = {

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-Array = np.ndarray[Any, Any]
+from fastnn.predict.tables import Array
 
 
 class Layout(NamedTuple):
