@@ -5,8 +5,8 @@ network on rows in memory, the command on a file that the system has in its cach
 bytes from there and back to the disk, and both again on a file that has been dropped from the cache. The
 command's rate is that of the whole command, start included, and without what it takes for a file of one row.
 Rates depend on what else the machine does. "Work" hardly does: the processor time that the network takes in
-memory, over that of the stream of a file in the cache. Memory is what the process had resident at most, as the system counts it:
-its own pages and those of the files that it has mapped, for as long as they are.
+memory, over that of the stream of a file in the cache. Memory is what the process had resident at most, as
+the system counts it: its own pages, and those of the files that it has mapped for as long as they are.
 `--check` fails where the command takes more memory than MEMORY, or streams at less than LEAST times the lower
 one of the rates in memory and of the copy. It needs Linux.
 """
