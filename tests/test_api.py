@@ -231,10 +231,7 @@ class TestObjects:
         assert (neuron.n_inputs, neuron.bias, neuron.activation) == (2, 0.2, "tanh")
         assert neuron.weights.tolist() == [0.4, -0.1]
 
-    def test_shown(self) -> None:
-        assert repr(example_4()) == "<Network 2-3-2, relu, softmax, float64>"
-        assert repr(Dense([[1.0, 2.0]])) == "<Dense 2 -> 1, identity, no bias, float64>"
-        assert repr(Perceptron([1.0, 2.0], 0, "tanh")) == "<Perceptron 2 inputs, tanh, float64>"
+    def test_summary(self) -> None:
         lines = example_4().summary().splitlines()
         assert [line.split() for line in lines] == [
             ["layer", "shape", "activation", "parameters"],

@@ -172,8 +172,14 @@ class Dense:
         return self._plan(x, out, threads)
 
     def __repr__(self) -> str:
-        bias = "" if self._bias is not None else ", no bias"
-        return f"<Dense {self.n_inputs} -> {self.n_outputs}, {self._activation}{bias}, {self.dtype}>"
+        from fastnn.show import code
+
+        return code.dense(self)
+
+    def _repr_html_(self) -> str:
+        from fastnn.show import notebook
+
+        return notebook.dense(self)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Dense):
@@ -286,7 +292,9 @@ class Perceptron:
         return float(result[0]) if result.ndim == 1 else result[:, 0]
 
     def __repr__(self) -> str:
-        return f"<Perceptron {self.n_inputs} inputs, {self.activation}, {self.dtype}>"
+        from fastnn.show import code
+
+        return code.perceptron(self)
 
     def __eq__(self, other: object) -> bool:
         return self._dense == other._dense if isinstance(other, Perceptron) else NotImplemented

@@ -230,14 +230,9 @@ class Network(Plan):
         1      2 -> 1  sigmoid              3
         total                               3  float64
         """
-        shapes = [f"{layer.n_inputs} -> {layer.n_outputs}" for layer in self._layers]
-        width = max(len(shape) for shape in [*shapes, "shape"])
-        names = max(len(name) for name in [*(layer.activation for layer in self._layers), "activation"])
-        lines = [f"layer  {'shape':>{width}}  {'activation':<{names}}  parameters"]
-        for i, (layer, shape) in enumerate(zip(self._layers, shapes, strict=True), 1):
-            lines.append(f"{i:<5}  {shape:>{width}}  {layer.activation:<{names}}  {layer.n_parameters:>10,}")
-        lines.append(f"total  {'':>{width}}  {'':<{names}}  {self.n_parameters:>10,}  {self.dtype}")
-        return "\n".join(lines)
+        from fastnn.show import summary
+
+        return summary.text(self)
 
     def save(self, path: str | os.PathLike[str], golden: ArrayLike | None = None) -> None:
         """Write the network to a safetensors file, whole or not at all.
@@ -363,9 +358,14 @@ class Network(Plan):
         write.write(path, self._layers)
 
     def __repr__(self) -> str:
-        widths = "-".join(str(n) for n in (self.n_inputs, *(layer.n_outputs for layer in self._layers)))
-        names = ", ".join(layer.activation for layer in self._layers)
-        return f"<Network {widths}, {names}, {self.dtype}>"
+        from fastnn.show import code
+
+        return code.network(self)
+
+    def _repr_html_(self) -> str:
+        from fastnn.show import notebook
+
+        return notebook.network(self)
 
     def __eq__(self, other: object) -> bool:
         return self._layers == other._layers if isinstance(other, Network) else NotImplemented
@@ -417,17 +417,13 @@ class Trace(Sequence[Step]):
         return iter(self.steps)
 
     def __str__(self) -> str:
-        lines = [f"x    = {_show(self.x)}"]
-        for i, step in enumerate(self.steps, 1):
-            lines.append(f"{f'Z{i}':<4} = {_show(step.z)}")
-            lines.append(f"{f'A{i}':<4} = {_show(step.a)}    {step.activation}")
-        return "\n".join(lines)
+        from fastnn.show import trace
+
+        return trace.text(self)
 
     __repr__ = __str__
 
+    def _repr_html_(self) -> str:
+        from fastnn.show import notebook
 
-def _show(array: Array) -> str:
-    def number(value: Any) -> str:
-        return np.format_float_positional(value, precision=5, trim="-")
-
-    return np.array2string(array, separator=", ", prefix=" " * 7, formatter={"float_kind": number})
+        return notebook.steps(self)
