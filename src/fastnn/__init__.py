@@ -1,6 +1,6 @@
 """Feed-forward neural networks on CPUs: fast, small, and the same bits everywhere."""
 
-from fastnn import elementwise, reference
+from fastnn import elementwise, plot, reference
 from fastnn._core.dispatch import available_isas, isa
 from fastnn._version import __version__
 from fastnn.activations import log_softmax, softmax
@@ -29,6 +29,7 @@ __all__ = [
     "load",
     "log_softmax",
     "open_model",
+    "plot",
     "reference",
     "set_num_threads",
     "softmax",

@@ -56,6 +56,11 @@ def apply(name: str, z: ArrayLike) -> Any:
     return arrays.elementwise(dispatch.Kernels.activate, activation, z)
 
 
+def derivative(name: str, z: ArrayLike) -> Any:
+    """Return the derivative of the named activation at z, which is elementwise."""
+    return arrays.elementwise(dispatch.Kernels.differentiate, parse(name), z)
+
+
 def softmax(z: ArrayLike, out: Array | None = None, axis: int = -1) -> Array:
     """Return e^z_i / sum_j e^z_j along an axis.
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 from math import log2
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 if TYPE_CHECKING:
     from fastnn.layers import Dense
+
+Array = np.ndarray[Any, Any]
 
 MOST_UNITS = 16  # of a column that shows each of them
 MOST_EDGES = 1024  # of a drawing that shows each of them
@@ -54,6 +58,15 @@ class Layout(NamedTuple):
     def gaps(self) -> list[tuple[Column, Column]]:
         """Return the columns between which others are left out."""
         return [(a, b) for a, b in pairwise(self.columns) if a.layer + 1 < b.layer]
+
+    def band(self, a: Column, b: Column) -> list[tuple[float, float]]:
+        """Return the corners of what joins two columns that aren't both of units."""
+        left, right = a.x + self.reach(a), b.x - self.reach(b)
+        return [(left, a.top), (right, b.top), (right, b.bottom), (left, a.bottom)]
+
+    def reach(self, column: Column) -> float:
+        """Return how far a column goes to either side."""
+        return self.radius if column.units else BLOCK / 2
 
 
 def layout(layers: Sequence[Dense]) -> Layout:
@@ -102,3 +115,12 @@ def unit_columns(widths: Sequence[int], shown: Sequence[int]) -> set[int]:
 def plural(n: int, noun: str) -> str:
     """Return a number of things."""
     return f"{n:,} {noun}" + ("" if n == 1 else "s")
+
+
+def parts(values: Array) -> Array:
+    """Return the size of each number as a part of the largest; of infinities and NaN it is 1."""
+    finite = np.isfinite(values)
+    sizes = np.where(finite, np.abs(values), np.inf)
+    largest = np.max(sizes, initial=0.0, where=finite) or 1.0
+    shares: Array = np.minimum(sizes / largest, 1.0)
+    return shares

@@ -1,17 +1,16 @@
-"""Drawings of layers as SVG, on light pages and dark ones: text has the page's colour, the others are middling."""
+"""Drawings of layers as SVG, for light and dark pages: text has the page's colour, others are middling."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Sequence
-from math import isfinite
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
 
 import numpy as np
 
 from fastnn.show.elements import element
-from fastnn.show.layout import BLOCK, FOOT, LINE, Column, Layout, layout, plural
+from fastnn.show.layout import BLOCK, FOOT, LINE, Column, Layout, layout, parts, plural
 
 if TYPE_CHECKING:
     from fastnn.layers import Dense
@@ -81,14 +80,7 @@ def bands(plan: Layout) -> Iterator[Element]:
     """Yield what joins columns of which one is a block."""
     for a, b in plan.links():
         if not (a.units and b.units):
-            left, right = a.x + edge_of(plan, a), b.x - edge_of(plan, b)
-            corners = ((left, a.top), (right, b.top), (right, b.bottom), (left, a.bottom))
-            yield element("polygon", points=" ".join(f"{x:.1f},{y:.1f}" for x, y in corners))
-
-
-def edge_of(plan: Layout, column: Column) -> float:
-    """Return how far a column reaches to either side."""
-    return plan.radius if column.units else BLOCK / 2
+            yield element("polygon", points=" ".join(f"{x:.1f},{y:.1f}" for x, y in plan.band(a, b)))
 
 
 def edges_of(plan: Layout, a: Column, b: Column, layers: Sequence[Dense]) -> Iterator[Element]:
@@ -96,17 +88,15 @@ def edges_of(plan: Layout, a: Column, b: Column, layers: Sequence[Dense]) -> Ite
     if not (a.units and b.units):
         return
     weight = layers[b.layer - 1].weight
-    sizes = np.where(np.isfinite(weight), np.abs(weight), np.inf)
-    largest = float(np.max(sizes, initial=0.0, where=np.isfinite(sizes))) or 1.0
+    sizes = parts(weight)
     for index in np.argsort(sizes, axis=None, kind="stable"):
         j, i = divmod(int(index), len(a.units))
-        value = float(weight[j, i])
-        if not value:
+        value, part = weight[j, i], sizes[j, i]
+        if value == 0:
             continue
-        part = min(abs(value) / largest, 1.0) if isfinite(value) else 1.0
         yield element(
             "line",
-            element("title", f"weight of {name(a, i)} in {name(b, j)}: {weight[j, i]}"),
+            element("title", f"weight of {name(a, i)} in {name(b, j)}: {value}"),
             x1=a.x + plan.radius,
             y1=a.units[i],
             x2=b.x - plan.radius,
