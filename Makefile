@@ -10,7 +10,7 @@ RESULT = benchmarks/results/$(shell $(BIN)/python -c 'import fastnn; print(fastn
 
 FAST_ISAS = $(shell $(BIN)/python -c 'import fastnn; print(*set(fastnn.available_isas()) - {"sse2", "scalar"})')
 
-.PHONY: demo test test-models onnx-cases fuzz exhaustive neon lint lint-compilers bench wheel clean
+.PHONY: demo test test-models test-browser onnx-cases fuzz exhaustive neon lint lint-compilers bench wheel clean
 
 demo: $(INSTALLED)
 	$(BIN)/fastnn demo
@@ -29,6 +29,10 @@ onnx-cases: $(VENV)/.models
 # 10^5 damaged and hostile files of each format: half an hour.
 fuzz: $(VENV)/.models
 	$(BIN)/python tests/models/fuzz.py native torch-safetensors keras onnx --cases 100000
+
+# In a headless Chromium (Debian: chromium, chromium-driver).
+test-browser: $(VENV)/.browser
+	FASTNN_REQUIRE_ALL=1 $(BIN)/python -m pytest tests/browser
 
 # Every float32 through every function on every instruction set: see docs/numerics.md, which it writes to.
 exhaustive: $(INSTALLED)
@@ -92,6 +96,10 @@ $(VENV)/.lint: $(INSTALLED) pyproject.toml
 
 $(VENV)/.models: $(INSTALLED) pyproject.toml
 	$(BIN)/python -m pip install -q --group models
+	@touch $@
+
+$(VENV)/.browser: $(INSTALLED) pyproject.toml
+	$(BIN)/python -m pip install -q --group browser
 	@touch $@
 
 $(VENV)/.bench: $(INSTALLED) pyproject.toml

@@ -16,6 +16,7 @@ from fastnn import demo, info, model_commands
 from fastnn.arguments import CommandError
 from fastnn.bench import command as bench
 from fastnn.predict import command as predict
+from fastnn.show import command as show
 
 INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
 KILLED = 128  # and, with the signal's number added, of one that a signal ended
@@ -49,6 +50,7 @@ COMMANDS = {
     "summary": Command(
         "the layers of a model file", model_commands.summary, model_commands.add_summary_arguments
     ),
+    "show": Command("a model file as a page to look at", show.run, show.add_arguments, show.DESCRIPTION),
     "demo": Command(
         "a worked example, then handwritten digits, timed side by side", lambda options: demo.run()
     ),

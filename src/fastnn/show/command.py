@@ -1,0 +1,64 @@
+"""``fastnn show``: a model as a page."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+
+from fastnn import models
+from fastnn.arguments import CommandError, target
+from fastnn.formats.files import replacing
+from fastnn.show.page import page
+
+DESCRIPTION = (
+    "Write one HTML page that loads nothing: a network's drawing, its layers, its weights, and for small "
+    "networks inputs to change."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options to a parser."""
+    parser.add_argument("model", metavar="MODEL", help="a model file of any format that fastnn reads")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=target,
+        metavar="PAGE.html",
+        help="the page to write (default: the model's name with .html, in the current folder)",
+    )
+    parser.add_argument(
+        "--range",
+        nargs=2,
+        type=finite,
+        default=(-3.0, 3.0),
+        metavar=("LOW", "HIGH"),
+        help="of the inputs' sliders (default: -3 3)",
+    )
+
+
+def finite(text: str) -> float:
+    """Return a finite number."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text} isn't a finite number")
+    return value
+
+
+def run(options: argparse.Namespace) -> None:
+    """Write the page, and print where it is."""
+    low, high = options.range
+    if not low < high:
+        raise CommandError(f"--range is {low:g} {high:g}, expected LOW < HIGH")
+    model = Path(options.model)
+    output = options.output or target(f"{model.stem}.html")
+    net = models.open_model(model)
+    if output.exists() and output.samefile(model):
+        raise CommandError(f"{output} is the model itself, expected another name for the page")
+    html = page(net, model.name, low, high)
+    with replacing(output) as file:
+        file.write(html.encode("utf-8", "replace"))
+    print(output)
