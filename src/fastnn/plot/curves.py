@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastnn import activations as functions
-from fastnn._core.dispatch import ROW_WISE
+from fastnn._core.activation_table import ACTIVATIONS
 from fastnn.plot.library import SMALL, library
 from fastnn.show.svg import NEGATIVE, POSITIVE
 
@@ -44,11 +44,11 @@ def activations(names: Sequence[str] | None = None, low: float = -4.0, high: flo
     >>> import fastnn
     >>> axes = fastnn.plot.activations(["relu", "tanh"])
     """
-    chosen = [name for name in functions.NAMES if name not in ROW_WISE] if names is None else list(names)
+    chosen = [row.name for row in ACTIVATIONS if not row.row_wise] if names is None else list(names)
     if not chosen:
         raise ValueError("names is empty, expected at least one activation")
     for name in chosen:
-        if functions.check_name(name) in ROW_WISE:
+        if functions.parse(name).row.row_wise:
             raise ValueError(f"names has {name!r}, which needs a whole row: expected elementwise activations")
     if not low < high:
         raise ValueError(f"low is {low} and high is {high}, expected low < high")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastnn._core.activation_names import parse
 from fastnn._core.checks import real_array
 from fastnn.network import Network
 from fastnn.plot.library import SMALL, library, new_axes
@@ -104,7 +105,7 @@ def classify(net: Network, x: Array) -> Array:
     y = net(x)
     if net.n_outputs > 1:
         return np.asarray(y.argmax(axis=1))
-    threshold = 0.5 if net.layers[-1].activation.startswith(SIGMOIDS) else 0.0
+    threshold = 0.5 if parse(net.layers[-1].activation).row.name in SIGMOIDS else 0.0
     return np.where(y[:, 0] > threshold, 1, 0)
 
 

@@ -8,6 +8,11 @@ const ELEMENTWISE = {
     return z < 0 ? e / (1 + e) : 1 / (1 + e);
   },
   tanh: () => (z) => Math.tanh(z),
+  leaky_relu: (slope) => (z) => (z > 0 ? z : slope * z),
+  softsign: () => (z) => z / (1 + Math.abs(z)),
+  hard_sigmoid: (alpha, beta) => (z) => Math.min(Math.max(alpha * z + beta, 0), 1),
+  hard_swish: () => (z) => z * Math.min(Math.max(z / 6 + 0.5, 0), 1),
+  clip: (low, high) => (z) => Math.min(Math.max(z, low), high),
 };
 
 const ROW_WISE = {

@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import Element
 
+from fastnn._core.activation_names import parse
 from fastnn._version import __version__
 from fastnn.show import elements, summary, svg
 from fastnn.show.elements import element
@@ -189,8 +190,8 @@ def data(net: Network) -> Element:
             "bias": [
                 plain(value) for value in (layer.bias if layer.bias is not None else [0] * layer.n_outputs)
             ],
-            "activation": layer.activation,
-            "parameters": [],
+            "activation": parse(layer.activation).row.name,
+            "parameters": parse(layer.activation).parameters,
         }
         for layer in net.layers
     ]
