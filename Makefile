@@ -10,7 +10,7 @@ RESULT = benchmarks/results/$(shell $(BIN)/python -c 'import fastnn; print(fastn
 
 FAST_ISAS = $(shell $(BIN)/python -c 'import fastnn; print(*set(fastnn.available_isas()) - {"sse2", "scalar"})')
 
-.PHONY: demo test test-models test-browser onnx-cases fuzz exhaustive neon lint lint-compilers bench wheel clean
+.PHONY: demo test test-models test-browser onnx-cases fuzz exhaustive neon lint lint-compilers bench docs wheel clean
 
 demo: $(INSTALLED)
 	$(BIN)/fastnn demo
@@ -70,6 +70,12 @@ bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/edge_cases.py --write docs/numerics.md
 	$(BIN)/python benchmarks/plot_peers.py $(RESULT)-peers-1.json $(RESULT)-peers-2.json --to docs/images/peers.png
 
+# The examples run first, then the pages are made; a warning is an error.
+docs: $(VENV)/.docs
+	$(BIN)/sphinx-build -q -W -n -b doctest docs build/docs/doctest
+	$(BIN)/sphinx-build -q -W -n -b html docs build/docs/html
+	@echo "build/docs/html/index.html"
+
 wheel: $(VENV)/.lint
 	$(BIN)/python -m build
 	@ls -l dist
@@ -96,6 +102,10 @@ $(VENV)/.lint: $(INSTALLED) pyproject.toml
 
 $(VENV)/.models: $(INSTALLED) pyproject.toml
 	$(BIN)/python -m pip install -q --group models
+	@touch $@
+
+$(VENV)/.docs: $(INSTALLED) pyproject.toml
+	$(BIN)/python -m pip install -q --group docs
 	@touch $@
 
 $(VENV)/.browser: $(INSTALLED) pyproject.toml

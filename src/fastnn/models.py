@@ -89,11 +89,14 @@ def from_torch(model: Any, activations: str | Sequence[str] | None = None) -> Ne
     >>> import fastnn, numpy as np
     >>> state = {"fc1.weight": np.ones((3, 2)), "fc1.bias": np.zeros(3), "fc2.weight": np.ones((1, 3))}
     >>> fastnn.from_torch(state, activations="relu")
-    <Network 2-3-1, relu, identity, float64>
+    Network([
+        Dense([[1.0, 1.0], [1.0, 1.0], [1.0, 1.0]], [0.0, 0.0, 0.0], "relu"),
+        Dense([[1.0, 1.0, 1.0]]),
+    ])
 
     >>> import torch  # doctest: +SKIP
-    >>> fastnn.from_torch(torch.nn.Sequential(torch.nn.Linear(4, 2), torch.nn.Tanh()))  # doctest: +SKIP
-    <Network 4-2, tanh, float32>
+    >>> fastnn.from_torch(torch.nn.Sequential(torch.nn.Linear(40, 2), torch.nn.Tanh()))  # doctest: +SKIP
+    Network([Dense(<float32 (2, 40)>, <float32 (2,)>, "tanh")])
     """
     from fastnn.formats import torch
 
@@ -152,7 +155,10 @@ def from_sklearn(estimator: Any) -> Network:
     >>> estimator = make_pipeline(StandardScaler(), mlp).fit(x, y)  # doctest: +SKIP
     >>> net = fastnn.from_sklearn(estimator)  # doctest: +SKIP
     >>> net  # doctest: +SKIP
-    <Network 4-8-3, relu, softmax, float64>
+    Network([
+        Dense(<float64 (8, 4)>, <float64 (8,)>, "relu"),
+        Dense(<float64 (3, 8)>, <float64 (3,)>, "softmax"),
+    ])
     >>> estimator.classes_[net(x[:5]).argmax(axis=1)]  # doctest: +SKIP
     array([0, 0, 0, 0, 0])
     """
@@ -199,7 +205,10 @@ def from_keras(model: Any) -> Network:
     >>> dense = keras.layers.Dense  # doctest: +SKIP
     >>> model = keras.Sequential([keras.Input((4,)), dense(8, "relu"), dense(3, "softmax")])  # doctest: +SKIP
     >>> fastnn.from_keras(model)  # doctest: +SKIP
-    <Network 4-8-3, relu, softmax, float32>
+    Network([
+        Dense(<float32 (8, 4)>, <float32 (8,)>, "relu"),
+        Dense(<float32 (3, 8)>, <float32 (3,)>, "softmax"),
+    ])
     """
     from fastnn.formats import keras, keras_file
 

@@ -32,6 +32,13 @@ class Network(Plan):
     dtype : dtype, optional
         float32 or float64: what the network computes in. By default float64 if any layer is, else float32.
 
+    Attributes
+    ----------
+    n_inputs, n_outputs : int
+        How many features an example has, and how many numbers its result.
+    dtype : dtype
+        float32 or float64.
+
     Raises
     ------
     TypeError
@@ -386,7 +393,7 @@ class Step(NamedTuple):
 
 
 class Trace(Sequence[Step]):
-    """Every layer's Z and A, as `Network.trace` returns them.
+    """Every layer's Z and A, as `fastnn.Network.trace` returns them.
 
     Parameters
     ----------

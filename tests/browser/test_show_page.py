@@ -49,7 +49,7 @@ def focus(driver: Any, selector: str) -> None:
     driver.execute_script("document.querySelector(arguments[0]).focus();", selector)
 
 
-@pytest.mark.parametrize("name", (*SPELLINGS, *ROW_WISE))
+@pytest.mark.parametrize("name", [*SPELLINGS, *ROW_WISE])
 def test_activations_are_those_of_fastnn(show: Show, name: str) -> None:
     net = Network([Dense(np.eye(len(Z)), activation=name)])
     driver = show(net)

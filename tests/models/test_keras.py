@@ -217,7 +217,10 @@ class TestShapes:
             net = fastnn.from_keras(model)
             model.save(tmp_path / "model.keras")
             assert fastnn.from_keras(tmp_path / "model.keras") == net
-            assert repr(net) == "<Network 6-8-3, tanh, identity, float32>"
+            assert [(layer.weight.shape, layer.activation) for layer in net.layers] == [
+                ((8, 6), "tanh"),
+                ((3, 8), "identity"),
+            ]
         agree(keras.Model(inputs, layers.Dense(3)(hidden)), tmp_path)
 
     def test_models_in_models(self, tmp_path: Path) -> None:

@@ -29,6 +29,16 @@ cdef class Plan(Engine):
             If x holds no real numbers, `out` has another dtype, or threads is no integer.
         ValueError
             If x or `out` has another shape, `out` can't be written, or threads is below 1.
+
+        Examples
+        --------
+        >>> import fastnn
+        >>> net = fastnn.Network([fastnn.Dense([[0.4, -0.3], [-0.2, 0.5]])])
+        >>> net([1.0, 0.0])
+        array([ 0.4, -0.2])
+        >>> net([[1.0, 0.0], [0.0, 1.0]])
+        array([[ 0.4, -0.2],
+               [-0.3,  0.5]])
         """
         cdef cnp.ndarray source, result
         cdef cnp.npy_intp shape[2]

@@ -17,14 +17,14 @@ Array = np.ndarray[Any, Any]
 COLUMNS = 4
 
 
-def activations(names: Sequence[str] | None = None, low: float = -4.0, high: float = 4.0) -> Array:
+def activations(names: Sequence[str] | None = None, low: float = -7.0, high: float = 7.0) -> Array:
     """Plot activations, each with its derivative.
 
     Parameters
     ----------
     names : sequence of str, optional
         Elementwise activations; by default all of them.
-    low, high : float, default -4 and 4
+    low, high : float, default -7 and 7
         The range of z.
 
     Returns

@@ -1,0 +1,90 @@
+"""The scripts of examples/ do what they say."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pytest
+
+from fastnn.demo import load_digits
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+pytestmark = pytest.mark.skipif(
+    not EXAMPLES.exists(), reason="the tests of a wheel have no examples beside them"
+)
+
+
+def output_of(script: str, *arguments: str) -> str:
+    """Return what an example prints; it must end well and complain of nothing."""
+    command = [sys.executable, "-W", "error", str(EXAMPLES / script), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
+def test_is_short(path: Path) -> None:
+    assert len(path.read_text("utf-8").splitlines()) < 60
+
+
+def test_digits() -> None:
+    printed = output_of("digits.py")
+    assert "450 images it has never seen: 97.3% right" in printed
+    assert "The surest mistake" in printed
+    assert len(re.findall(r"^ +\d(?: +(?:\d+|\.)){10}$", printed, re.MULTILINE)) == 10
+
+
+def test_control_loop() -> None:
+    printed = output_of("control_loop.py", "--steps", "500")
+    assert "24 sensors, 4 motors, 6,020 parameters, 500 steps" in printed
+    times = [float(time) for time in re.findall(r"([\d.]+) us", printed)]
+    assert len(times) == 5
+    assert times[0] > 0
+    assert times == sorted(times)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+class TestPreforkServer:
+    @pytest.fixture
+    def url(self) -> Iterator[str]:
+        command = [sys.executable, str(EXAMPLES / "prefork_server.py"), "--port", "0", "--workers", "2"]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True
+        ) as server:
+            try:
+                assert server.stdout is not None
+                started = re.fullmatch(r"2 workers at port (\d+)\n", server.stdout.readline())
+                assert started
+                yield f"http://127.0.0.1:{started[1]}"
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(server.pid, signal.SIGKILL)
+
+    def test_answers(self, url: str) -> None:
+        net, images, _ = load_digits()
+        body = json.dumps(images[:3].tolist()).encode()
+        workers = set()
+        for _ in range(20):
+            with urlopen(url, body, timeout=20) as answer:
+                found = json.load(answer)
+            workers.add(found["worker"])
+            assert found["outputs"] == net(images[:3]).tolist()
+        assert 1 <= len(workers) <= 2
+
+    @pytest.mark.parametrize("body", [b"[[1, 2]]", b"nonsense", b'"text"', b"[[1], [2, 3]]"])
+    def test_says_what_is_wrong(self, url: str, body: bytes) -> None:
+        with pytest.raises(HTTPError, match="400") as caught:
+            urlopen(url, body, timeout=20)
+        with caught.value as answer:
+            assert json.load(answer)["error"]
