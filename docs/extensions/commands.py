@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -13,20 +12,20 @@ from fastnn import cli
 
 
 class Commands(SphinxDirective):
-    """A section for each command, with its help."""
+    """The help of the whole, and a section for each command."""
 
     def run(self) -> list[nodes.Node]:
-        """Return what `lines` makes."""
-        return self.parse_text_to_nodes("\n".join(lines()), allow_section_headings=True)
+        """Return what the parsers say."""
+        whole = cli.parser()
+        (commands,) = (a for a in whole._actions if isinstance(a, argparse._SubParsersAction))
+        top = self.parse_text_to_nodes(block(whole))
+        text = "\n".join(f"## fastnn {name}\n\n{block(one)}" for name, one in commands.choices.items())
+        return [*top, *self.parse_text_to_nodes(text, allow_section_headings=True)]
 
 
-def lines() -> Iterator[str]:
-    """Yield the sections as MyST."""
-    parser = cli.parser()
-    yield from ("```text", parser.format_help().rstrip(), "```", "")
-    (commands,) = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
-    for name, command in commands.choices.items():
-        yield from (f"## fastnn {name}", "", "```text", command.format_help().rstrip(), "```", "")
+def block(parser: argparse.ArgumentParser) -> str:
+    """Return a parser's help as MyST."""
+    return f"```text\n{parser.format_help().rstrip()}\n```\n"
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
