@@ -1,4 +1,4 @@
-"""The directive `commands`: the help of every command, as argparse has it."""
+"""The directives `overview` and `commands`: the help of the command line, as argparse has it."""
 
 from __future__ import annotations
 
@@ -11,16 +11,22 @@ from sphinx.util.docutils import SphinxDirective
 from fastnn import cli
 
 
+class Overview(SphinxDirective):
+    """The help of the whole command line."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return what its parser says."""
+        return self.parse_text_to_nodes(block(cli.parser()))
+
+
 class Commands(SphinxDirective):
-    """The help of the whole, and a section for each command."""
+    """A section for each command, with its help."""
 
     def run(self) -> list[nodes.Node]:
         """Return what the parsers say."""
-        whole = cli.parser()
-        (commands,) = (a for a in whole._actions if isinstance(a, argparse._SubParsersAction))
-        top = self.parse_text_to_nodes(block(whole))
+        (commands,) = (a for a in cli.parser()._actions if isinstance(a, argparse._SubParsersAction))
         text = "\n".join(f"## fastnn {name}\n\n{block(one)}" for name, one in commands.choices.items())
-        return [*top, *self.parse_text_to_nodes(text, allow_section_headings=True)]
+        return self.parse_text_to_nodes(text, allow_section_headings=True)
 
 
 def block(parser: argparse.ArgumentParser) -> str:
@@ -29,6 +35,7 @@ def block(parser: argparse.ArgumentParser) -> str:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Tell Sphinx of the directive."""
+    """Tell Sphinx of the directives."""
+    app.add_directive("overview", Overview)
     app.add_directive("commands", Commands)
     return {"parallel_read_safe": True}
