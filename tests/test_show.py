@@ -172,6 +172,17 @@ class TestDrawing:
         assert len(list(root.iter("circle"))) == 3 * MOST_COLUMNS
         assert len([line for line in root.iter("line") if len(line)]) == 9 * (MOST_COLUMNS - 2)
 
+    def test_nothing_is_cut(self) -> None:
+        for net in (EXAMPLE_4, Network([Dense([[1.0]])]), random_network(2, 3, 16, activation="log_softmax")):
+            root = svg.drawing(net.layers)
+            width, height = float(root.attrib["width"]), float(root.attrib["height"])
+            for text in root.iter("text"):
+                extent = 6.6 * len(text.text or "")
+                left = float(text.attrib["x"]) - (extent / 2 if text.get("text-anchor") == "middle" else 0)
+                assert left >= 0
+                assert left + extent <= width
+                assert 10 <= float(text.attrib["y"]) <= height
+
     def test_weights_that_are_not_finite(self) -> None:
         root = svg.drawing([Dense([[np.nan, np.inf, -np.inf, 0.0, 1.0]])])
         lines = {"".join(line.itertext()).split(": ")[1]: line for line in root.iter("line") if len(line)}

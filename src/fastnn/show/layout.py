@@ -27,6 +27,7 @@ GAP, WIDE_GAP = 105.0, 180.0  # from one column to the next, at least; where the
 MANY_EDGES = 64  # between two columns
 LETTER = 6.6  # the width of one
 LINE = 15.0  # from one line to the next
+LEGEND = 280.0  # the width of the line that says what the edges are
 HEAD, FOOT = 30.0, 76.0  # room for the lines above and below the columns
 
 
@@ -88,13 +89,16 @@ def layout(layers: Sequence[Dense]) -> Layout:
     longest = max(len(line) for lines in captions for line in lines)
     gap = max(WIDE_GAP if many else GAP, LETTER * longest + 20)
     height = max(extents)
+    width = max(gap * len(shown), LEGEND)
+    margin = (width - gap * len(shown)) / 2
     columns = []
     for place, (i, lines, extent) in enumerate(zip(shown, captions, extents, strict=True)):
         top = HEAD + (height - extent) / 2
         ys = tuple(top + radius + k * pitch for k in range(widths[i])) if i in units else ()
         title = f"layer {i}" if i else "input"
-        columns.append(Column(i, widths[i], title, lines, gap * (place + 0.5), top, top + extent, ys))
-    return Layout(gap * len(shown), HEAD + height + FOOT, radius, tuple(columns))
+        x = margin + gap * (place + 0.5)
+        columns.append(Column(i, widths[i], title, lines, x, top, top + extent, ys))
+    return Layout(width, HEAD + height + FOOT, radius, tuple(columns))
 
 
 def captions_of(layers: Sequence[Dense], i: int) -> tuple[str, ...]:
