@@ -68,7 +68,8 @@ bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/peers.py --threads 2 --json $(RESULT)-peers-2.json
 	$(BIN)/python benchmarks/numerics.py --json $(RESULT)-numerics.json --write docs/numerics.md
 	$(BIN)/python benchmarks/edge_cases.py --write docs/numerics.md
-	$(BIN)/python benchmarks/plot_peers.py $(RESULT)-peers-1.json $(RESULT)-peers-2.json --to docs/images/peers.png
+	$(BIN)/python benchmarks/plot_peers.py $(RESULT)-peers-1.json --to docs/images/peers-1.svg
+	$(BIN)/python benchmarks/plot_peers.py $(RESULT)-peers-2.json --to docs/images/peers-2.svg
 
 # The examples run first, then the pages are made; a warning is an error.
 docs: $(VENV)/.docs

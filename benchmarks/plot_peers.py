@@ -3,103 +3,143 @@
 from __future__ import annotations
 
 import argparse
-import io
 import json
+import math
 import sys
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+from xml.etree.ElementTree import Element
 
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
-
+from fastnn.arguments import target_named
 from fastnn.bench import files
-from fastnn.bench.plot import COLOURS, FAINT, GRID, INK, TITLE
+from fastnn.show.elements import element
+from fastnn.show.picture import line, picture, text
+from fastnn.show.svg import NEGATIVE, POSITIVE
 
-ROW_INCHES = 0.215
-GAP = 1.1  # between networks, in rows
-TICKS = [0.5, 1, 2, 5, 10, 20, 50, 100, 200]
-LOSS = "#d55e00"
-
-
-def png(reports: Sequence[Mapping[str, Any]]) -> bytes:
-    """Return the drawing of some reports, side by side."""
-    rows = max(len(report["cells"]) + GAP * len(networks(report)) for report in reports)
-    size = (6.6 * len(reports), ROW_INCHES * rows + 1.6)
-    figure = Figure(size, 150, facecolor="white", layout="constrained")
-    FigureCanvasAgg(figure)
-    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)
-    ratios = [cell["ratios"][cell["best_peer"]] for report in reports for cell in report["cells"]]
-    limits = (min(0.8, min(ratios) / 1.2), max(2.0, max(ratios)) * 4)  # the names need room
-    for report, axes in zip(reports, figure.subplots(1, len(reports), squeeze=False)[0], strict=True):
-        draw(axes, report, limits)
-    machine = reports[0]["machine"]
-    versions = ", ".join(f"{name} {version}" for name, version in machine["peers"].items())
-    figure.supxlabel(f"fastnn {machine['fastnn']} · {versions} · {machine['cpu']}", fontsize=9, color=FAINT)
-    data = io.BytesIO()
-    figure.savefig(data, format="png")
-    return data.getvalue()
+WIDTH = 560.0
+LEFT, RIGHT = 62.0, 400.0  # of the scale; the names need the rest
+TOP, ROW, HEADING = 60.0, 15.0, 28.0
+TICKS = (0.5, 1, 2, 5, 10, 20, 50, 100, 200)
+LETTERS = 84  # of a line of the caption
+FOOT = 15.0  # a line of it
 
 
-def networks(report: Mapping[str, Any]) -> list[tuple[str, list[Mapping[str, Any]]]]:
-    """Return the cells of each network."""
-    return [(name, list(cells)) for name, cells in groupby(report["cells"], lambda cell: cell["network"])]
+class Scale:
+    """Ratios as places, logarithmically."""
+
+    def __init__(self, ratios: Sequence[float]) -> None:
+        self.low, self.high = min(0.8, min(ratios) / 1.1), max(2.0, max(ratios) * 1.1)
+
+    def x(self, ratio: float) -> float:
+        """Return a ratio's place."""
+        part = math.log(ratio / self.low) / math.log(self.high / self.low)
+        return LEFT + (RIGHT - LEFT) * part
+
+    def ticks(self) -> list[float]:
+        """Return what is written on it."""
+        return [tick for tick in TICKS if self.low <= tick <= self.high]
 
 
-def draw(axes: Axes, report: Mapping[str, Any], limits: tuple[float, float]) -> None:
-    """Draw a line from 1 to each ratio, networks one below the other."""
-    axes.set(xscale="log", xlim=limits)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.spines["bottom"].set_color(FAINT)
-    axes.xaxis.set_major_locator(FixedLocator([tick for tick in TICKS if limits[0] <= tick <= limits[1]]))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}×"))
-    axes.grid(True, axis="x", color=GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.axvline(1, color=INK, linewidth=1.2)
-    y, places, names = 0.0, [], []
-    for network, cells in networks(report):
-        name = {"color": INK, "fontsize": 10, "fontweight": "bold", "va": "center"}
-        axes.annotate(network, (1, y), (6, 0), textcoords="offset points", **name)
-        for cell in cells:
-            y += 1
-            ratio = cell["ratios"][cell["best_peer"]]
-            colour = COLOURS[0] if ratio >= 1 else LOSS
-            axes.plot([1, ratio], [y, y], color=colour, linewidth=2.2, solid_capstyle="butt")
-            axes.plot([ratio], [y], "o", color=colour, markersize=5.5)
-            axes.annotate(
-                f"{ratio:.3g}×  {cell['best_peer']}",
-                (max(ratio, 1), y),
-                (8, 0),
-                textcoords="offset points",
-                va="center",
-                fontsize=8.5,
-                color=INK,
-            )
-            places.append(y)
-            names.append(f"{cell['batch']:,}")
-        y += GAP
-    axes.set(ylim=(y, -0.8))
-    axes.yaxis.set_major_locator(FixedLocator(places))
-    axes.set_yticklabels(names)
-    axes.tick_params(axis="y", length=0, labelsize=8.5, colors=INK)
-    axes.tick_params(axis="x", labelsize=9, length=3, color=FAINT, labelcolor=INK)
-    axes.set_ylabel("rows in a batch", fontsize=10, color=INK)
+def svg(report: Mapping[str, Any]) -> str:
+    """Return the drawing of a report."""
+    cells = report["cells"]
+    networks = [(name, list(some)) for name, some in groupby(cells, lambda cell: cell["network"])]
+    scale = Scale([ratio for cell in cells for ratio in extremes(cell)])
+    bottom = TOP + ROW * len(cells) + HEADING * len(networks)
+    foot = caption(report)
     mean = report["geometric_means"]["grid"]
-    where = report["machine"]["threads"].partition(",")[0]
-    title = f"The best peer's time ÷ fastnn's, {where}\ngeometric mean {mean:.2f}"
-    axes.set_title(title, **TITLE)
+    threads = report["machine"]["threads"].partition(",")[0]
+    parts = [
+        text(16, 26, f"The best peer's time ÷ fastnn's, {threads}", font_size="15", font_weight="600"),
+        text(
+            16,
+            46,
+            f"{report['dtype']}; right of 1 fastnn is faster; geometric mean {mean:.2f}",
+            class_="faint",
+        ),
+        *grid(scale, bottom),
+        *rows(networks, scale),
+        *(
+            text(16, bottom + 34 + FOOT * i, words, class_="faint", font_size="11")
+            for i, words in enumerate(foot)
+        ),
+    ]
+    title = "How many times as long as fastnn the best peer takes"
+    description = "; ".join(described(cell) for cell in cells)
+    return picture(WIDTH, bottom + 34 + FOOT * len(foot), title, description, *parts)
+
+
+def described(cell: Mapping[str, Any]) -> str:
+    """Return a cell in words."""
+    peer = cell["best_peer"]
+    return f"{cell['network']}, batch {cell['batch']}: {peer} {cell['ratios'][peer]:.3g}"
+
+
+def extremes(cell: Mapping[str, Any]) -> tuple[float, float]:
+    """Return the least and the most that a ratio of two of the turns could be."""
+    ours, peers = cell["microseconds"]["fastnn"], cell["microseconds"][cell["best_peer"]]
+    return peers["min"] / ours["max"], peers["max"] / ours["min"]
+
+
+def caption(report: Mapping[str, Any]) -> list[str]:
+    """Return on what it was measured, in lines."""
+    machine = report["machine"]
+    versions = ", ".join(f"{name} {version.partition('+')[0]}" for name, version in machine["peers"].items())
+    words = (
+        f"A dot: the median of {report['rounds']} turns. A line: from the peer's best turn over fastnn's "
+        "worst to the opposite; hollow where it reaches 1. "
+        f"fastnn {machine['fastnn']} ({machine['isa']}), {versions}; "
+        f"{machine['cpu']}, {machine['date'][:10]}."
+    )
+    return textwrap.wrap(words, LETTERS)
+
+
+def grid(scale: Scale, bottom: float) -> Iterator[Element]:
+    """Yield the scale's lines and numbers."""
+    for tick in scale.ticks():
+        x = scale.x(tick)
+        yield line(x, TOP, x, bottom + 4, class_="edge" if tick == 1 else "rule")
+        yield text(x, bottom + 17, f"{tick:g}×", "middle", class_="faint", font_size="11")
+
+
+def rows(networks: Sequence[tuple[str, Sequence[Mapping[str, Any]]]], scale: Scale) -> Iterator[Element]:
+    """Yield networks one below the other, a row for each batch."""
+    y = TOP
+    for name, cells in networks:
+        y += HEADING
+        yield text(16, y - 13, name, font_weight="600", class_="halo")
+        for cell in cells:
+            yield from row(cell, y, scale)
+            y += ROW
+
+
+def row(cell: Mapping[str, Any], y: float, scale: Scale) -> Iterator[Element]:
+    """Yield a batch's size, its ratio's dot and between what that was, and who the best peer is."""
+    peer = cell["best_peer"]
+    ratio, (low, high) = cell["ratios"][peer], extremes(cell)
+    colour = POSITIVE if ratio >= 1 else NEGATIVE
+    hollow = low <= 1 <= high
+    fill = {"class_": "paper"} if hollow else {"fill": colour}
+    yield text(LEFT - 6, y + 4, f"{cell['batch']:,}", "end", class_="faint", font_size="11")
+    yield line(scale.x(low), y, scale.x(high), y, stroke=colour, stroke_width="3", stroke_opacity="0.5")
+    yield element("circle", cx=scale.x(ratio), cy=y, r=4.0, stroke=colour, stroke_width="1.6", **fill)
+    yield text(
+        max(scale.x(high), scale.x(1)) + 10, y + 4, f"{ratio:#.3g}×  {peer}", font_size="11", class_="halo"
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Draw the JSON of peers.py.")
-    parser.add_argument("reports", type=Path, nargs="+", metavar="REPORT.json")
-    parser.add_argument("--to", type=files.picture_target, required=True, metavar="PATH.png")
+    parser.add_argument("report", type=Path, metavar="REPORT.json")
+    parser.add_argument(
+        "--to", type=lambda path: target_named(path, [".svg"]), required=True, metavar="PATH.svg"
+    )
     options = parser.parse_args(argv)
-    files.write(options.to, png([json.loads(path.read_text(encoding="utf-8")) for path in options.reports]))
+    report = json.loads(options.report.read_text(encoding="utf-8"))
+    files.write(options.to, svg(report).encode())
     return 0
 
 

@@ -17,6 +17,7 @@ version = release = fastnn.__version__
 extensions = [
     "activation_pages",
     "commands",
+    "public_names",
     "shown",
     "matplotlib.sphinxext.plot_directive",
     "myst_parser",

@@ -135,5 +135,7 @@ def test_everything_is_in_the_reference() -> None:
     pages = "\n".join(path.read_text("utf-8") for path in REFERENCE.glob("*.md"))
     written = set(re.findall(r"auto\w+:: ([\w.]+)", pages))
     written |= {f"fastnn.{row.name}{rest}" for row in ACTIVATIONS for rest in ("", "_derivative")}
+    written |= {f"fastnn.{name}" for name in fastnn.__all__ if name.startswith("from_")}
+    written |= {"fastnn.load", "fastnn.open_model"}
     missing = {name for name in NAMES if name.count(".") == 1 + name.startswith("fastnn.plot.")} - written
     assert not missing

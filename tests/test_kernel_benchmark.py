@@ -7,7 +7,6 @@ import importlib
 import json
 import sys
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -114,17 +113,3 @@ def test_a_library_that_is_not_there(benchmark: ModuleType, capsys: pytest.Captu
     with pytest.raises(SystemExit):
         benchmark.main(["--quick", "--libxsmm", "missing.so"])
     assert "argument --libxsmm: missing.so" in capsys.readouterr().err
-
-
-@pytest.mark.skipif(not find_spec("matplotlib"), reason="matplotlib isn't installed")
-def test_the_peers_are_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(BENCHMARKS)
-    plot_peers = importlib.import_module("plot_peers")
-    cell = {"network": "2-3-2", "batch": 8, "best_peer": "numpy", "ratios": {"numpy": 0.9, "torch": 0.5}}
-    machine = {"fastnn": "0.1.0", "cpu": "a processor", "peers": {"numpy": "2.4"}, "threads": "1 thread"}
-    report = {"machine": machine, "cells": [cell, cell | {"batch": 64}], "geometric_means": {"grid": 0.9}}
-    source, drawing = tmp_path / "peers.json", tmp_path / "peers.png"
-    source.write_text(json.dumps(report), encoding="utf-8")
-    assert plot_peers.main([str(source), str(source), "--to", str(drawing)]) == 0
-    assert drawing.read_bytes().startswith(b"\x89PNG\r\n")
-    del sys.modules["plot_peers"]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -82,3 +83,34 @@ def test_more_threads_than_processors_are_refused(
     with pytest.raises(SystemExit):
         peers.main([*QUICK, "--threads", str(most + 1)])
     assert f"--threads is {most + 1}, expected 1 to {most}" in capsys.readouterr().err
+
+
+def test_the_comparison_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    plot_peers = importlib.import_module("plot_peers")
+    times = {"fastnn": {"median": 9, "min": 8, "max": 10}, "numpy": {"median": 18, "min": 16, "max": 30}}
+    fast = {"network": "2-3-2", "batch": 8, "best_peer": "numpy", "ratios": {"numpy": 2.0, "torch": 2.5}}
+    slow = fast | {"batch": 64, "ratios": {"numpy": 0.5}}
+    cells = [cell | {"microseconds": times} for cell in (fast, slow)]
+    assert plot_peers.extremes(cells[0]) == (1.6, 3.75)
+    machine = {
+        "fastnn": "0.1.0",
+        "isa": "avx2",
+        "cpu": "a <processor>",
+        "peers": {"numpy": "2.4", "torch": "3"},
+    }
+    machine |= {"threads": "1 thread, pinned", "date": "2026-11-25T03:32:03"}
+    report = {
+        "machine": machine,
+        "cells": cells,
+        "geometric_means": {"grid": 1.0},
+        "rounds": 9,
+        "dtype": "float32",
+    }
+    source, drawing = tmp_path / "peers.json", tmp_path / "peers.svg"
+    source.write_text(json.dumps(report), encoding="utf-8")
+    assert plot_peers.main([str(source), "--to", str(drawing)]) == 0
+    texts = [found.text for found in ElementTree.parse(drawing).iter("{http://www.w3.org/2000/svg}text")]
+    assert {"2-3-2", "8", "64", "2.00×  numpy", "0.500×  numpy", "1×", "2×"} <= set(texts)
+    assert "a <processor>, 2026-11-25." in " ".join(map(str, texts))
+    del sys.modules["plot_peers"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xml.etree.ElementTree import Element, tostring
+from xml.etree.ElementTree import Element, indent, tostring
 
 
 def element(tag: str, *children: Element | str, **attributes: object) -> Element:
@@ -27,3 +27,9 @@ def written(value: object) -> str:
 def html(made: Element) -> str:
     """Return an element as HTML."""
     return tostring(made, "unicode", method="html")
+
+
+def xml(made: Element) -> str:
+    """Return an element as the text of a file."""
+    indent(made)
+    return f"{tostring(made, 'unicode')}\n"
