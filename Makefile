@@ -30,8 +30,8 @@ onnx-cases: $(VENV)/.models
 fuzz: $(VENV)/.models
 	$(BIN)/python tests/models/fuzz.py native torch-safetensors keras onnx --cases 100000
 
-# In a headless Chromium (Debian: chromium, chromium-driver).
-test-browser: $(VENV)/.browser
+# The pages of `fastnn show` and of the docs in a headless Chromium (Debian: chromium, chromium-driver).
+test-browser: $(VENV)/.browser docs
 	FASTNN_REQUIRE_ALL=1 $(BIN)/python -m pytest tests/browser
 
 # Every float32 through every function on every instruction set: see docs/numerics.md, which it writes to.

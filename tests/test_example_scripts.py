@@ -54,6 +54,22 @@ def test_control_loop() -> None:
     assert times == sorted(times)
 
 
+def test_the_readme(tmp_path: Path) -> None:
+    readme = (EXAMPLES.parent / "README.md").read_text("utf-8")
+    (code,) = re.findall(r"## Twenty lines.*?```python\n(.*?)```", readme, re.DOTALL)
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    right = [float(percent) for percent in re.findall(r"([\d.]+)% right", done.stdout)]
+    assert right[0] == 97.3
+    assert right == sorted(right, reverse=True)
+    assert len(right) == 5
+    assert (tmp_path / "digits.safetensors").exists()
+    linked = re.findall(r"\]\((?!https?:)([\w./-]+)\)", readme)
+    assert len(linked) > 10
+    assert not [path for path in linked if not (EXAMPLES.parent / path).exists()]
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 class TestPreforkServer:
     @pytest.fixture

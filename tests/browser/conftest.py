@@ -45,7 +45,7 @@ def show(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
     def opened(net: Network, width: str = "desktop", scheme: str = "light") -> Any:
         path = tmp_path / "page.html"
         path.write_text(page(net, "net.safetensors"), "utf-8")
-        look(chromium, width, scheme)
+        set_look(chromium, width, scheme)
         chromium.get(path.as_uri())
         return chromium
 
@@ -53,8 +53,13 @@ def show(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
     assert chromium.get_log("browser") == []
 
 
-def look(driver: Any, width: str, scheme: str) -> None:
-    """Set the window's width and the colour scheme."""
+@pytest.fixture
+def look() -> Callable[[Any, str, str], None]:
+    """Set a browser's width and its colour scheme."""
+    return set_look
+
+
+def set_look(driver: Any, width: str, scheme: str) -> None:
     size = {"width": WIDTHS[width], "height": 900, "deviceScaleFactor": 1, "mobile": width == "phone"}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}

@@ -64,7 +64,7 @@ def activations(names: Sequence[str] | None = None, low: float = -7.0, high: flo
         axes.plot(z, functions.derivative(name, z), "--", color=NEGATIVE, label="derivative")
         axes.set_title(name)
         axes.set_xlabel("z")
-    grid.flat[0].legend(fontsize=SMALL)
+    grid.flat[0].legend(fontsize=SMALL, loc="upper left")
     for axes in grid.flat[len(chosen) :]:
         axes.remove()
     drawn: Array = grid.flat[: len(chosen)]

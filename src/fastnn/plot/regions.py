@@ -95,7 +95,9 @@ def decision_regions(
     patch = library("patches").Patch
     found = np.unique(region)[:MOST_NAMED]
     axes.legend(
-        handles=[patch(color=colours(int(k)), alpha=0.6, label=f"class {k}") for k in found], fontsize=SMALL
+        handles=[patch(color=colours(int(k)), alpha=0.6, label=f"class {k}") for k in found],
+        fontsize=SMALL,
+        loc="upper right",  # looking for the best place takes long, and matplotlib then warns of it
     )
     return axes
 
