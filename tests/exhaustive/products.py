@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 from support import Array, one_layer
+from sweep import n_differing
 
 # The reference BLAS's test programs ask for sizes 0 to 9 and 35; the rest is around tiles, chains, blocks.
 DEPTHS = (
@@ -67,26 +68,32 @@ def cancelling(rng: np.random.Generator, depth: int, width: int) -> tuple[Array,
 
 def sweep_products(
     isas: Sequence[str], seeds: int, advance: Callable[[], object] = lambda: None
-) -> dict[str, ProductErrors]:
-    """Return the largest errors on every instruction set, over so many layers of each kind."""
-    worst = dict.fromkeys(isas, ProductErrors())
+) -> tuple[dict[str, ProductErrors], int]:
+    """Return the largest errors on every instruction set, over so many layers of each kind.
+
+    And how many results differ between these.
+    """
+    worst, differing = dict.fromkeys(isas, ProductErrors()), 0
     for depth in DEPTHS:
         gamma = (depth + 1) / (1 - (depth + 1) * 2.0**-24)
         for width, seed in product(WIDTHS, range(seeds)):
             for kind, weight, bias, x in layers(depth, width, seed):
-                for isa, units in units_of(isas, weight, bias, x).items():
+                results = {isa: one_layer(isa, weight, bias)(x, threads=1) for isa in isas}
+                differing += n_differing(results)
+                for isa, units in units_of(results, weight, bias, x).items():
                     of_gamma = max(worst[isa].gamma, units / gamma)
                     most = max(worst[isa], ProductErrors(units, depth, kind))
                     worst[isa] = most._replace(gamma=of_gamma)
         advance()
-    return worst
+    return worst, differing
 
 
-def units_of(isas: Sequence[str], weight: Array, bias: Array, x: Array) -> dict[str, float]:
-    """Return a layer's largest error on every instruction set."""
+def units_of(results: Mapping[str, Array], weight: Array, bias: Array, x: Array) -> dict[str, float]:
+    """Return the largest error of a layer's results by every instruction set."""
     # A product of two float32 is exact in float64, and 4096 of them add up to within 2^-17 units.
     wide_w, wide_b, wide_x = (a.astype(np.float64) for a in (weight, bias, x))
     expected = wide_x @ wide_w.T + wide_b
     unit = 2.0**-24 * (np.abs(wide_x) @ np.abs(wide_w).T + np.abs(wide_b))
-    errors = {isa: np.abs(one_layer(isa, weight, bias)(x, threads=1) - expected) for isa in isas}
-    return {isa: float((error / np.maximum(unit, 2.0**-149)).max()) for isa, error in errors.items()}
+    unit = np.maximum(unit, 2.0**-149)
+    errors = {isa: np.abs(got - expected) / unit for isa, got in results.items()}
+    return {isa: float(np.where(np.isnan(error), np.inf, error).max()) for isa, error in errors.items()}

@@ -86,9 +86,7 @@ def swept_line(name: str, result: Result, effort: Effort) -> Line:
     errors = {isa: worst.error for isa, worst in result.worst.items()}
     where = {isa: f"at {worst.z:.9g}" if worst.error else "" for isa, worst in result.worst.items()}
     limit = SWEPT[name].limit
-    remarks = []
-    if result.differing:
-        remarks.append(f"{result.differing} results differ between instruction sets")
+    remarks = difference(result.differing)
     if SWEPT[name].odd:
         remarks.append(f"{result.asymmetric} times not odd" if result.asymmetric else "odd to the last bit")
     kept = max(errors.values()) <= limit and not result.differing and not result.asymmetric
@@ -96,24 +94,30 @@ def swept_line(name: str, result: Result, effort: Effort) -> Line:
     return Line(name, f"{limit:g} ULP", errors, where, kept, tried, ", ".join(remarks))
 
 
+def difference(differing: int) -> list[str]:
+    """Return what there is to say of results that should have the same bits."""
+    return [f"{differing} results differ between instruction sets"] if differing else []
+
+
 def rows_line(name: str, isas: Sequence[str], effort: Effort, bar: tqdm[None]) -> Line:
-    seen = sweep_rows(name, isas, effort.elements, bar.update)
+    seen, differing = sweep_rows(name, isas, effort.elements, bar.update)
     errors = {isa: worst.ulp for isa, worst in seen.items()}
     where = {isa: f"in a row of {worst.length}" for isa, worst in seen.items()}
     limit = limit_of(name, F32)
     sums = max(worst.sum for worst in seen.values())
-    remark = f"sums to 1 within {sums:.2f} m 2^-24" if name == "softmax" else ""
-    kept = max(errors.values()) <= limit and sums <= 1
+    remarks = [f"sums to 1 within {sums:.2f} m 2^-24"] if name == "softmax" else []
+    kept = max(errors.values()) <= limit and sums <= 1 and not differing
+    remark = ", ".join(remarks + difference(differing))
     return Line(name, f"{limit:g} ULP", errors, where, kept, "rows", remark)
 
 
 def dense_line(isas: Sequence[str], effort: Effort, bar: tqdm[None]) -> Line:
-    seen = sweep_products(isas, effort.seeds, bar.update)
+    seen, differing = sweep_products(isas, effort.seeds, bar.update)
     errors = {isa: worst.units for isa, worst in seen.items()}
     where = {isa: f"K = {worst.depth}, {worst.kind}" for isa, worst in seen.items()}
     gamma = max(worst.gamma for worst in seen.values())
-    kept = max(errors.values()) <= ERROR_LIMIT and gamma <= 1
-    remark = f"at most {gamma:.2f} of the a-priori bound"
+    kept = max(errors.values()) <= ERROR_LIMIT and gamma <= 1 and not differing
+    remark = ", ".join([f"at most {gamma:.2f} of the a-priori bound", *difference(differing)])
     return Line(DENSE, f"{ERROR_LIMIT:g} units", errors, where, kept, "layers", remark)
 
 

@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
-from exact import ROW_FORMULAS, exact, ulp_errors
+from exact import ROW_FORMULAS, Exact, exact, ulp_errors
 from functions import LEAST_NORMAL
 from support import Array, normalize
+from sweep import n_differing
 
 from fastnn.threads import get_num_threads
 
@@ -61,31 +62,35 @@ def n_batches() -> int:
 
 def sweep_rows(
     name: str, isas: Sequence[str], elements: int, advance: Callable[[], object] = lambda: None
-) -> dict[str, RowErrors]:
-    """Return the largest errors on every instruction set."""
+) -> tuple[dict[str, RowErrors], int]:
+    """Return the largest errors on every instruction set, and how many results differ between these."""
 
-    def one(rows: Array) -> dict[str, RowErrors]:
-        return {isa: errors_of(name, isa, rows) for isa in isas}
+    def one(rows: Array) -> tuple[dict[str, RowErrors], int]:
+        results = {isa: normalize(isa, name, rows) for isa in isas}
+        expected = exact(ROW_FORMULAS[name](rows), np.float32)
+        return {isa: errors_of(name, got, expected) for isa, got in results.items()}, n_differing(results)
 
-    worst = dict.fromkeys(isas, RowErrors())
+    worst, differing = dict.fromkeys(isas, RowErrors()), 0
     with ThreadPoolExecutor(get_num_threads()) as pool:
         futures = [pool.submit(one, rows) for rows in batches(elements)]
         try:
             for future in futures:
-                for isa, errors in future.result().items():
+                seen, different = future.result()
+                differing += different
+                for isa, errors in seen.items():
                     most = max(worst[isa], errors)
                     worst[isa] = most._replace(sum=max(worst[isa].sum, errors.sum))
                 advance()
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    return worst
+    return worst, differing
 
 
-def errors_of(name: str, isa: str, rows: Array) -> RowErrors:
-    """Return the largest errors in a batch; of normal results alone."""
-    got = normalize(isa, name, rows)
-    expected = exact(ROW_FORMULAS[name](rows), np.float32)
-    errors = np.where(expected.size < LEAST_NORMAL, 0, ulp_errors(got, expected))
-    off = np.abs(got.sum(axis=1, dtype=np.float64) - 1).max() if name == "softmax" else 0
-    return RowErrors(float(errors.max()), rows.shape[1], float(off / (rows.shape[1] * 2.0**-24)))
+def errors_of(name: str, got: Array, expected: Exact) -> RowErrors:
+    """Return the largest errors in a batch; of normal results alone, if the others are near 0."""
+    small = (expected.size < LEAST_NORMAL) & (np.abs(got) <= LEAST_NORMAL)
+    errors = np.where(small, 0, ulp_errors(got, expected))
+    off = np.abs(got.sum(axis=1, dtype=np.float64) - 1).max() if name == "softmax" else 0.0
+    sums = np.inf if np.isnan(off) else off / (got.shape[1] * 2.0**-24)
+    return RowErrors(float(errors.max()), got.shape[1], float(sums))

@@ -6,13 +6,13 @@ largest error is less than the limit by MARGIN, no input exceeds it; those neare
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
 from functions import LEAST_NORMAL, Swept, settled
-from support import Array, floors
+from support import FUSED_ISAS, Array, floors
 
 from fastnn._core.dispatch import Kernels, kernels
 from fastnn.threads import get_num_threads
@@ -75,7 +75,7 @@ def sweep(
     for isa, z, got in (near for some in found for near in some.near[:MOST_NEAR]):
         worst[isa] = max(worst[isa], Worst(settled(function, z, got), z, got))
     for isa, (error, z, got) in worst.items():
-        if 0 < error < np.inf:
+        if 0 < error < np.inf and np.isfinite(z):
             worst[isa] = Worst(settled(function, z, got), z, got)
     return Result(worst, sum(some.differing for some in found), sum(some.asymmetric for some in found))
 
@@ -113,7 +113,7 @@ def part(function: Swept, tables: Sequence[Kernels], numbers: Iterable[Array]) -
                 i = off[errors.argmax()]
                 here = Worst(float(errors.max()), float(z[i]), float(out[i]))
                 worst[table.isa] = max(worst[table.isa], here)
-                doubtful = off[errors > function.limit - MARGIN][:MOST_NEAR]
+                doubtful = off[(errors > function.limit - MARGIN) & np.isfinite(z[off])][:MOST_NEAR]
                 near.extend((table.isa, float(z[i]), float(out[i])) for i in doubtful)
     return Found(worst, near, differing, asymmetric)
 
@@ -122,6 +122,12 @@ def blocks(first: int, every: int) -> Iterator[Array]:
     """Yield a chunk's float32 numbers by their patterns, CHUNK of them or as many as are left."""
     for start in range(first, min(first + CHUNK * every, PATTERNS), BLOCK * every):
         yield np.arange(start, min(start + BLOCK * every, PATTERNS), every, np.uint32).view(np.float32)
+
+
+def n_differing(results: Mapping[str, Array]) -> int:
+    """Return for how many elements instruction sets with fused multiply-add gave other bits than the first."""
+    fused = [result for isa, result in results.items() if isa in FUSED_ISAS]
+    return sum(n_different(result, fused[0]) for result in fused[1:])
 
 
 def n_different(a: Array, b: Array) -> int:
@@ -137,5 +143,5 @@ def ulp_errors(got: Array, expected: Array, normal: bool, floor: Any = 0.0) -> A
     errors = np.where((got == expected) | (np.isnan(expected) & np.isnan(got)), 0, errors)
     errors = np.where(np.isnan(errors), np.inf, errors)
     if normal:
-        errors = np.where(np.abs(expected) < LEAST_NORMAL, 0, errors)
+        errors = np.where((np.abs(expected) < LEAST_NORMAL) & (np.abs(got) <= LEAST_NORMAL), 0, errors)
     return errors

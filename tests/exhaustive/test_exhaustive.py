@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import products
 import pytest
 import run
+import softmax_rows
 from functions import SWEPT, Swept, settled
 from support import FUSED_ISAS, ISAS, Array
 from sweep import ulp_errors
@@ -41,6 +44,56 @@ def test_one_wrong_result_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not line.kept
     assert line.errors[ISAS[0]] > 2
     assert len(FUSED_ISAS) == 1 or f"{len(FUSED_ISAS) - 1} results differ" in line.remark
+
+
+@pytest.mark.parametrize(
+    ("name", "at", "value"),
+    [("sigmoid", np.inf, 0.5), ("tanh", np.inf, np.nan), ("relu'", np.nan, 1), ("exp", -np.inf, 1e-30)],
+)
+def test_one_wrong_result_of_no_number_is_seen(
+    monkeypatch: pytest.MonkeyPatch, name: str, at: float, value: float
+) -> None:
+    right = SWEPT[name]
+
+    def call(kernels: Kernels, z: Array, out: Array) -> None:
+        right.call(kernels, z, out)
+        out[np.isnan(z) if np.isnan(at) else z == at] = value
+
+    monkeypatch.setitem(run.SWEPT, name, right._replace(call=call))
+    line = run.line_of(name, ISAS, run.Effort(99991, 1, 1))
+    assert not line.kept
+    assert min(line.errors.values()) > 1
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "dense"])
+@pytest.mark.parametrize("fault", ["NaN", "another bit"])
+def test_one_wrong_result_of_a_row_is_seen(monkeypatch: pytest.MonkeyPatch, name: str, fault: str) -> None:
+    def spoilt(out: Array) -> Array:
+        small = np.abs(out) < 2.0**-126  # of what isn't held to a limit
+        place = np.unravel_index(small.argmax(), out.shape) if out.size else ()
+        if out.size and (name == "dense" or small.any()):
+            out[place] = np.nan if fault == "NaN" else np.nextafter(out[place], np.float32(1))
+        return out
+
+    def normalize(isa: str, name: str, rows: Array) -> Array:
+        out = right_normalize(isa, name, rows)
+        return spoilt(out) if isa == ISAS[0] else out
+
+    def one_layer(isa: str, *arrays: Array) -> Callable[..., Array]:
+        net = right_one_layer(isa, *arrays)
+        return (lambda x, threads: spoilt(net(x, threads=threads))) if isa == ISAS[0] else net
+
+    right_normalize, right_one_layer = softmax_rows.normalize, products.one_layer
+    monkeypatch.setattr(softmax_rows, "normalize", normalize)
+    monkeypatch.setattr(products, "one_layer", one_layer)
+    monkeypatch.setattr(products, "DEPTHS", (0, 17))
+    line = run.line_of(name, ISAS, run.Effort(251, 1, 1))
+    if fault == "NaN":
+        assert not line.kept
+        assert line.errors[ISAS[0]] == np.inf
+    elif len(FUSED_ISAS) > 1:
+        assert not line.kept
+        assert "results differ" in line.remark
 
 
 def test_errors_are_in_units_of_the_expected_value() -> None:
