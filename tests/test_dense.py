@@ -121,6 +121,30 @@ def test_error_of_sums_of_one_sign(isa: str, dtype: np.dtype[Any], depth: int, w
             assert error <= ERROR_LIMIT, f"{error:.2f} units of roundoff"
 
 
+WORST = {
+    "a large bias": lambda depth, large: (np.full(depth, 0.9 / 288), large),
+    "a large first product": lambda depth, large: (np.r_[large, np.full(depth - 1, 0.9)], 0),
+    "a large product in each chain": lambda depth, large: (np.resize([large, *[0.9] * 47], depth), 0),
+}
+
+
+@pytest.mark.parametrize("kind", WORST)
+@pytest.mark.parametrize("width", [3, 40])
+@pytest.mark.parametrize("depth", [17, 48, 336, 337, 4096])
+@every_dtype
+@every_isa
+def test_sums_against_their_order(isa: str, dtype: np.dtype[Any], depth: int, width: int, kind: str) -> None:
+    # What is below half a unit of a sum is lost. On its way, a term goes through a chain of 48 roundings, 6 of
+    # chains, one of each block and the bias's, which comes last: a large one loses nothing but once.
+    line, bias = WORST[kind](depth, 2 / np.finfo(dtype).eps)
+    weight = np.tile(line, (width, 1)).astype(dtype)
+    got = one_layer(isa, weight, np.full(width, bias, dtype))(np.ones((5, depth), dtype))
+    terms = [*weight[0].tolist(), float(bias)]
+    errors = [abs(fsum([*terms, -z])) / (np.finfo(dtype).eps / 2 * fsum(terms)) for z in got.ravel().tolist()]
+    bound = min(depth + 1, 56 + depth / 288)
+    assert max(errors) <= (ERROR_LIMIT if kind == "a large bias" else bound)
+
+
 @every_activation
 @every_dtype
 @every_isa

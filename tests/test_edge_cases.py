@@ -248,6 +248,16 @@ class TestArithmetic:
                 got = net(np.repeat(padded[1:], rows, axis=0))
                 assert same_numbers(got, np.broadcast_to(expected, got.shape)), (n_inputs, n_outputs, rows)
 
+    def test_the_bias_is_added_last(self, isa: str, dtype: np.dtype[Any]) -> None:
+        # The sums of blocks overflow before the bias, which would have taken the first one away.
+        panel = kernels(dtype, isa).panel
+        for n_inputs, n_outputs in product((337, 1600), (1, 5, 16, 2 * panel + 3)):
+            weight = np.zeros((n_outputs, n_inputs), dtype)
+            weight[:, [0, -1]] = np.finfo(dtype).max
+            net = one_layer(isa, weight, -weight[:, 0])
+            for rows in (1, 2, 3, 2 * panel + 1):
+                assert np.all(net(np.ones((rows, n_inputs), dtype)) == INF), (n_inputs, n_outputs, rows)
+
     def test_nothing_times_infinity(self, isa: str, dtype: np.dtype[Any]) -> None:
         weight = np.array([[0.0, 1.0], [INF, 1.0], [1.0, INF], [1.0, -INF], [1.0, 1.0]], dtype)
         net = one_layer(isa, weight, np.zeros(5, dtype))

@@ -15,7 +15,7 @@ enum { FASTNN_START_PANELS = 4, FASTNN_MOST_PARAMETERS = 2 };
 /* out = activation(start + x panels) for `rows` rows of x: the product of (rows, depth) and (depth, width).
  *
  * `panels` holds the second factor in panels of PANEL columns, each (depth, PANEL) row by row, the last one
- * (depth, LANES) if no more than LANES columns are left. `start` is what the sums are added to (a bias): a row
+ * (depth, LANES) if no more than LANES columns are left. `start` is what is added to the sums (a bias): a row
  * of whole panels, `start_stride` apart for successive rows (0: the same for all).
  *
  * With a `column_stride`, the lanes are the examples: x is the weight, `panels` holds the inputs in columns (see

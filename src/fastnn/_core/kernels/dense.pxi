@@ -1,9 +1,9 @@
 # A dense layer over a block of rows: the product in register tiles, the activation while they are warm.
 #
 # Each output is a sum of chains: CHAIN multiply-adds in the order of k, from 0. The chains of SUM_BLOCK terms
-# are added up in order, and their sum is added to what stands, at first the bias. That order is all that the
-# bits depend on: the tile's shape, the panel's width and the number of rows only say which chains run side by
-# side. (A bias at the start of a chain would enlarge all its roundings.)
+# are added up in order, and so are these sums; the bias comes last. That order is all that the bits depend
+# on: the tile's shape, the panel's width and the number of rows only say which chains run side by side. (A
+# large bias would enlarge all roundings after it.)
 
 cdef enum:
     # A panel's block of so many terms stays in the first cache while it serves tile after tile.
@@ -44,6 +44,7 @@ cdef void sum_block(
     job.start_stride = layer.start_stride
     job.out_stride = layer.out_stride
     job.add = first != 0
+    job.last = first + depth == layer.depth
     job.activation = activation
     job.parameters = &layer.parameters[0]
     job.ahead = ahead[0]

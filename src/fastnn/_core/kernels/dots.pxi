@@ -1,5 +1,5 @@
 # A dense layer of few outputs and many inputs: lanes span k. dots.h says in which order a sum is added up;
-# every DOT_BLOCK terms it is joined and added to what stands, at first the bias.
+# every DOT_BLOCK terms it is joined and added to what stands, and the bias comes last.
 
 cdef enum:
     DOT_BLOCK = CHAIN * DOT_LANES
@@ -37,9 +37,11 @@ cdef inline void dots_of(
         dots_join(&t, rows, outs, sums)
         for i in range(rows):
             for j in range(outs):
-                z[i * layer.out_stride + j] = (
-                    (start[j] if first else z[i * layer.out_stride + j]) + sums[i * outs + j]
-                )
+                if not first:
+                    sums[i * outs + j] = z[i * layer.out_stride + j] + sums[i * outs + j]
+                if k == layer.depth:
+                    sums[i * outs + j] = start[j] + sums[i * outs + j]
+                z[i * layer.out_stride + j] = sums[i * outs + j]
 
 
 cdef void dots_4(const fastnn_dense *layer, Py_ssize_t row, Py_ssize_t column) noexcept nogil:

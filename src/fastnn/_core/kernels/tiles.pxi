@@ -20,7 +20,8 @@ ctypedef struct tile_job:
     Py_ssize_t start_stride
     real *out
     Py_ssize_t out_stride
-    bint add                    # to what out holds, instead of start
+    bint add                    # to what out holds
+    bint last                   # whether these are the last terms: start comes on top
     Py_ssize_t columns          # of a tile's vecs * LANES, those in out
     int activation
     const double *parameters
@@ -53,7 +54,7 @@ cdef inline void tiles(int rows, int vecs, tile_job *job, Py_ssize_t count) noex
             tile_store(&sums, rows, vecs, held, vecs * VECTOR_LANES, vecs * VECTOR_LANES)
         if job.add:
             tile_add_stored(&sums, rows, vecs, job.out, job.out_stride, job.columns)
-        else:
+        if job.last:
             tile_add_start(&sums, rows, vecs, job.start, job.start_stride)
         if job.activation == RELU:
             tile_floor(&sums, rows, vecs, 0)
