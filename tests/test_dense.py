@@ -134,8 +134,8 @@ WORST = {
 @every_dtype
 @every_isa
 def test_sums_against_their_order(isa: str, dtype: np.dtype[Any], depth: int, width: int, kind: str) -> None:
-    # What is below half a unit of a sum is lost. On its way, a term goes through a chain of 48 roundings, 6 of
-    # chains, one of each block and the bias's, which comes last: a large one loses nothing but once.
+    # What is below half a unit of a sum is lost. A term goes through a chain of 48 roundings, 6 of chains,
+    # one of each block and the bias's, which comes last: a large one loses little.
     line, bias = WORST[kind](depth, 2 / np.finfo(dtype).eps)
     weight = np.tile(line, (width, 1)).astype(dtype)
     got = one_layer(isa, weight, np.full(width, bias, dtype))(np.ones((5, depth), dtype))

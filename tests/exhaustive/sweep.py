@@ -125,7 +125,7 @@ def blocks(first: int, every: int) -> Iterator[Array]:
 
 
 def n_differing(results: Mapping[str, Array]) -> int:
-    """Return for how many elements instruction sets with fused multiply-add gave other bits than the first."""
+    """Return how many results of instruction sets with fused multiply-add differ from the first one's."""
     fused = [result for isa, result in results.items() if isa in FUSED_ISAS]
     return sum(n_different(result, fused[0]) for result in fused[1:])
 

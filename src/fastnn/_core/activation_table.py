@@ -209,6 +209,7 @@ ACTIVATIONS = (
         parameters=(("alpha", 1 / 6), ("beta", 0.5)),
         limits=Limits(1.5, 1.5, floor=0.5),
         example=Example(z=(-4.0, 0.0, 1.5), values=(0.0, 0.5, 0.75), slopes=(0.0, 0.167, 0.167)),
+        remarks="The limit is that of the default parameters: larger ones have larger roundings.",
         derivative_remarks="0 where alpha z + beta rounds to 0 or 1, and for NaN.",
         torch=(Peer("Hardsigmoid", (1 / 6, 0.5)),),
         keras=(Peer("hard_sigmoid", (1 / 6, 0.5)),),
