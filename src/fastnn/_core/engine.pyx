@@ -10,6 +10,7 @@ D. What isn't laid out as the kernels read it is converted a chunk at a time, so
 
 cimport cython
 cimport numpy as cnp
+from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport parallel, prange, threadid
 from libc.stdint cimport uint64_t, uintptr_t
 from libc.stdlib cimport free, malloc
@@ -18,6 +19,8 @@ from libc.string cimport memset
 from fastnn._core.dispatch cimport Kernels, take
 from fastnn._core.table cimport FASTNN_START_PANELS, IDENTITY, LOG_SOFTMAX, SOFTMAX
 from fastnn._core.table cimport fastnn_dense, fastnn_kernels
+
+import threading
 
 import numpy as np
 
@@ -93,6 +96,10 @@ cdef Py_ssize_t MIN_SHARE_BYTES = 128 * 1024
 cdef Py_ssize_t SHARED_ROWS = 24
 cdef double READ_WORK = 3
 
+# Multiply-adds for each lane of a vector between two looks at signals, such as Ctrl-C: some 10 milliseconds,
+# a few hundred of scalar C. The interpreter lock is taken each time, which can take 5 more.
+cdef double SIGNAL_WORK = 50_000_000
+
 cdef int default_threads = 1
 
 ctypedef struct layer_jobs:
@@ -124,6 +131,11 @@ def openmp_threads():
 def release_threads():
     """End the worker threads that this thread keeps, as a fork needs."""
     openmp_release_threads()
+
+
+cdef bint handles_signals() except -1:
+    # Python runs the handlers of signals in its main thread alone.
+    return threading.get_ident() == threading.main_thread().ident
 
 
 @cython.no_gc_clear  # the jobs point into what `keep` holds
@@ -248,7 +260,6 @@ cdef class Engine:
 
     cdef int run(self, const row_block *whole, int threads) except -1:
         # `threads` 0: as many as are worth it.
-        cdef Py_ssize_t step, blocks
         cdef bint share
         if whole.rows == 0 or self.n_outputs == 0:
             return 0
@@ -256,9 +267,31 @@ cdef class Engine:
         if (threads == 1 or share) and self.fits_on_stack(whole.rows):
             self.run_on_stack(whole, threads)
             return 0
-        step = self.block_rows
         if share:
-            return self.run_blocks(whole, step, 1, threads)
+            return self.run_blocks(whole, self.block_rows, 1, threads)
+        if self.row_work * whole.rows > SIGNAL_WORK * self.kernels.lanes and handles_signals():
+            return self.run_stretches(whole, threads)
+        return self.run_stretch(whole, threads)
+
+    cdef int run_stretches(self, const row_block *whole, int threads) except -1:
+        # One stretch of rows after the other, so that Ctrl-C needn't wait for the end.
+        cdef row_block part = whole[0]
+        cdef Py_ssize_t stretch = <Py_ssize_t>(SIGNAL_WORK * self.kernels.lanes * threads / self.row_work)
+        cdef Py_ssize_t blocks = max(stretch // (self.block_rows * threads), 1)
+        cdef Py_ssize_t left = whole.rows
+        stretch = blocks * self.block_rows * threads
+        while left > 0:
+            part.rows = min(stretch, left)
+            self.run_stretch(&part, threads)
+            part.x += part.rows * part.x_stride * self.itemsize
+            part.out += part.rows * part.out_stride * self.itemsize
+            left -= part.rows
+            PyErr_CheckSignals()
+        return 0
+
+    cdef int run_stretch(self, const row_block *whole, int threads) except -1:
+        cdef Py_ssize_t step = self.block_rows
+        cdef Py_ssize_t blocks
         if threads > 1:
             # As many blocks for each thread, all of a size.
             blocks = (whole.rows + step * threads - 1) // (step * threads) * threads

@@ -103,6 +103,7 @@ cdef class Plan(Engine):
             self.run_direct(source, target, threads)
             if not out_direct:
                 out[i : i + step] = target
+            PyErr_CheckSignals()
         return 0
 
     cdef bint is_direct(self, cnp.ndarray x):
