@@ -315,7 +315,10 @@ def parameter_dtype(*parameters: Array | None) -> np.dtype[Any]:
 
 def check_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     """Return `dtype` if a network can have it, or raise."""
-    wanted = np.dtype(dtype)
+    try:
+        wanted = np.dtype(dtype)
+    except (TypeError, ValueError, RecursionError):
+        raise TypeError(f"dtype is a {type(dtype).__name__}, expected float32 or float64") from None
     if wanted not in (np.float32, np.float64):
         raise TypeError(f"dtype is {wanted}, expected float32 or float64")
     return wanted

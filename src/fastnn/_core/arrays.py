@@ -36,22 +36,20 @@ def elementwise(method: Kernel, activation: Chosen, z: ArrayLike, out: Array | N
     source = real_array("z", z)
     dtype = _result_dtype(source)
     kernels = dispatch.kernels(dtype)
-    if out is None:
-        target = np.empty(source.shape, dtype)
-    else:
-        check_out(out, source.shape, dtype)
-        target = out
+    target = np.empty(source.shape, dtype) if out is None else check_out(out, source.shape, dtype)
     if source.dtype == dtype and source.flags.carray and target.flags.carray and _may_run(source, target):
         method(kernels, activation, source, target)
     else:
         with dispatch.StandardMode():
             _run_buffered(method, kernels, activation, source, target)
-    return target if out is not None or target.ndim else target[()]
+    if out is not None:
+        return out
+    return target if target.ndim else target[()]
 
 
 def _may_run(source: Array, target: Array) -> bool:
-    same = source.__array_interface__["data"][0] == target.__array_interface__["data"][0]
-    return (same and source.strides == target.strides) or not may_overlap(source, target)
+    same = dispatch.address(source) == dispatch.address(target) and source.strides == target.strides
+    return same or not may_overlap(source, target)
 
 
 def _run_buffered(
@@ -83,11 +81,7 @@ def normalize(activation: Chosen, z: ArrayLike, out: Array | None = None, axis: 
     if not -source.ndim <= axis < source.ndim:
         raise ValueError(f"axis is {axis}, but z has shape {source.shape}")
     dtype = _result_dtype(source)
-    if out is None:
-        target = np.empty(source.shape, dtype)
-    else:
-        check_out(out, source.shape, dtype)
-        target = out
+    target = np.empty(source.shape, dtype) if out is None else check_out(out, source.shape, dtype)
     if not _may_run(source, target):
         source = source.copy()
     with dispatch.StandardMode():
@@ -99,4 +93,4 @@ def normalize(activation: Chosen, z: ArrayLike, out: Array | None = None, axis: 
     dispatch.kernels(dtype).normalize(activation, rows)
     if rows is not target:
         np.copyto(np.moveaxis(target, axis, -1), rows)
-    return target
+    return target if out is None else out

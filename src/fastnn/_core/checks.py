@@ -19,16 +19,21 @@ def real_array(name: str, value: Any) -> np.ndarray[Any, Any]:
     return array
 
 
-def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-    """Raise unless `out` is an array of that shape and dtype that can be written."""
+def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """Return `out` to be written to, or raise unless it has that shape and dtype and can be written.
+
+    What is returned is no subclass: one of those can say that it has another shape than it has.
+    """
     if not isinstance(out, np.ndarray):
         raise TypeError(f"out is a {type(out).__name__}, expected a NumPy array")
-    if out.shape != shape:
-        raise ValueError(f"out has shape {out.shape}, expected {shape}")
-    if out.dtype != dtype:
-        raise TypeError(f"out has dtype {out.dtype}, expected {dtype}")
-    if not out.flags.writeable:
+    plain = np.asarray(out)
+    if plain.shape != shape:
+        raise ValueError(f"out has shape {plain.shape}, expected {shape}")
+    if plain.dtype != dtype:
+        raise TypeError(f"out has dtype {plain.dtype}, expected {dtype}")
+    if not plain.flags.writeable:
         raise ValueError("out is read-only, expected an array that can be written")
+    return plain
 
 
 def may_overlap(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> bool:

@@ -5,7 +5,7 @@ import os
 
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint64_t, uintptr_t
 
 from fastnn._core.table cimport FASTNN_MOST_PARAMETERS
 
@@ -158,6 +158,11 @@ cdef class StandardMode:
     def __exit__(self, *exception):
         fp_mode_leave(self.mode)
         fesetround(self.rounding)
+
+
+def address(cnp.ndarray a):
+    """Return where a's first element is. NumPy's __array_interface__ crashes where memory runs out."""
+    return <uintptr_t>cnp.PyArray_DATA(a)
 
 
 def available_isas():

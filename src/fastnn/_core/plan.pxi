@@ -59,6 +59,7 @@ cdef class Plan(Engine):
 
     cdef object call_checked(self, cnp.ndarray x, out, int threads):
         cdef tuple expected
+        cdef cnp.ndarray target
         if self.n_layers == 0:
             raise RuntimeError("this network was never built: call its constructor")
         if x.ndim not in (1, 2) or x.shape[x.ndim - 1] != self.n_inputs:
@@ -68,12 +69,12 @@ cdef class Plan(Engine):
             )
         expected = np.shape(x)[: x.ndim - 1] + (self.n_outputs,)
         if out is None:
-            out = np.empty(expected, self.dtype)
+            target = out = np.empty(expected, self.dtype)
         else:
-            check_out(out, expected, self.dtype)
-            if may_overlap(x, out):
+            target = check_out(out, expected, self.dtype)
+            if may_overlap(x, target):
                 x = x.copy()
-        self.run_arrays(np.atleast_2d(x), np.atleast_2d(out), threads)
+        self.run_arrays(np.atleast_2d(x), np.atleast_2d(target), threads)
         return out
 
     cdef int run_arrays(self, cnp.ndarray x, cnp.ndarray out, int threads) except -1:
