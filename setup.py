@@ -21,6 +21,9 @@ CORE = "src/fastnn/_core"
 SIMD = f"{CORE}/simd"
 GENERATED = "build/generated"
 WARNINGS_ARE_ERRORS = os.environ.get("FASTNN_WERROR") == "1"
+# The flags of a sanitizer, for compiler and linker; Cython's tracing of lines. See tools/sanitize.py.
+EXTRA_FLAGS = shlex.split(os.environ.get("FASTNN_EXTRA_FLAGS", ""))
+TRACES_LINES = os.environ.get("FASTNN_TRACE_LINES") == "1"
 
 
 class Isa(NamedTuple):
@@ -160,6 +163,10 @@ class BuildExt(build_ext):
             elif parts[-1] == "engine" and openmp is not None:
                 extension.extra_compile_args += openmp
                 extension.extra_link_args += [] if msvc else openmp
+            extension.extra_compile_args += EXTRA_FLAGS
+            extension.extra_link_args += EXTRA_FLAGS
+            if TRACES_LINES:
+                extension.define_macros += [("CYTHON_TRACE_NOGIL", "1"), ("CYTHON_USE_SYS_MONITORING", "0")]
         super().build_extensions()
         self.build_info = {
             "ISAS": tuple(isas),
@@ -251,7 +258,7 @@ extensions += [kernel_extension(isa, bits) for isa in target_isas() for bits in 
 setup(
     ext_modules=cythonize(
         extensions,
-        build_dir="build/cython",
+        build_dir="build/cython-traced" if TRACES_LINES else "build/cython",
         include_path=["src", GENERATED],
         compiler_directives={
             "language_level": 3,
@@ -261,6 +268,7 @@ setup(
             "initializedcheck": False,
             "embedsignature": True,
             "freethreading_compatible": True,
+            "linetrace": TRACES_LINES,
         },
     ),
     cmdclass={"build_ext": BuildExt},

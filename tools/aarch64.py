@@ -14,8 +14,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parents[1]
-BUILD = HERE / "build" / "aarch64"
+import separate
+
+BUILD = separate.HERE / "build" / "aarch64"
 ROOT = BUILD / "root"  # of the emulated system
 SITE = BUILD / "site"  # of the emulated Python
 CC = "aarch64-linux-gnu-gcc"
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
             fetch(unfinished)
             unfinished.rename(folder)
     build()
-    return subprocess.run(emulated(arguments), cwd=HERE, check=False).returncode
+    return subprocess.run(emulated(arguments), cwd=separate.HERE, check=False).returncode
 
 
 def fetch_system(root: Path) -> None:
@@ -55,10 +56,10 @@ def fetch_system(root: Path) -> None:
         "Debug::NoLocking": "1",
     }
     apt = ["apt-get", "-q", *(f"-o{name}={value}" for name, value in options.items())]
-    run([*apt, "update"])
-    run([*apt, "install", "--download-only", "--no-install-recommends", "-y", *DEBIAN_PACKAGES])
+    separate.run([*apt, "update"])
+    separate.run([*apt, "install", "--download-only", "--no-install-recommends", "-y", *DEBIAN_PACKAGES])
     for package in sorted((state / "cache" / "archives").glob("*.deb")):
-        run(["dpkg-deb", "-x", str(package), str(root)])
+        separate.run(["dpkg-deb", "-x", str(package), str(root)])
 
 
 def fetch_wheels(site: Path) -> None:
@@ -66,14 +67,13 @@ def fetch_wheels(site: Path) -> None:
     platforms = [f"--platform=manylinux_2_{minor}_aarch64" for minor in (17, 27, 28)]
     version = f"--python-version={python().name.removeprefix('python')}"
     pip = [sys.executable, "-m", "pip", "install", "-q", "--only-binary=:all:", f"--target={site}"]
-    run([*pip, version, *platforms, *WHEELS])
+    separate.run([*pip, version, *platforms, *WHEELS])
 
 
 def build() -> None:
     """Cross-build the extension modules into a copy of the package."""
-    package = BUILD / "lib" / "fastnn"
     headers = next((ROOT / "usr" / "include").glob("python3.*"))
-    environment = os.environ | {
+    environment = {
         "CC": CC,
         "LDSHARED": f"{CC} -shared",
         "CFLAGS": "-fwrapv -DNDEBUG",
@@ -82,10 +82,7 @@ def build() -> None:
         "_PYTHON_HOST_PLATFORM": "linux-aarch64",
         "SETUPTOOLS_EXT_SUFFIX": ".so",
     }
-    folders = [f"--build-lib={BUILD / 'lib'}", f"--build-temp={BUILD / 'temp'}"]
-    run([sys.executable, "setup.py", "-q", "build_ext", "-j2", *folders], environment)
-    unwanted = shutil.ignore_patterns("*.so", "_build_info.py", "__pycache__")
-    shutil.copytree(HERE / "src" / "fastnn", package, dirs_exist_ok=True, ignore=unwanted)
+    separate.build(BUILD, environment)
 
 
 def python() -> Path:
@@ -96,20 +93,12 @@ def python() -> Path:
 def emulated(arguments: Sequence[str]) -> list[str]:
     """Return the command that runs the emulated Python."""
     variables = {
-        "PYTHONPATH": os.pathsep.join(map(str, (BUILD / "lib", SITE, HERE / "tests"))),
+        "PYTHONPATH": os.pathsep.join(map(str, (BUILD / "lib", SITE, separate.HERE / "tests"))),
         "PYTHONHOME": ROOT / "usr",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     settings = [part for name, value in variables.items() for part in ("-E", f"{name}={value}")]
     return ["qemu-aarch64", "-L", str(ROOT), *settings, str(python()), *arguments]
-
-
-def run(command: Sequence[str], environment: dict[str, str] | None = None) -> None:
-    """Run a command; its output matters only if it fails."""
-    done = subprocess.run(command, cwd=HERE, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        print(done.stdout[-4000:], done.stderr[-4000:], sep="\n", file=sys.stderr)
-        sys.exit(f"{' '.join(command[:4])} … failed with exit code {done.returncode}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,198 @@
+"""Run tests on a build that watches itself: `python tools/sanitize.py asan|tsan|valgrind [for pytest]`.
+
+The extension modules are built again under build/<tool>; valgrind takes the usual ones. Python and NumPy are
+the usual ones too, which the tools don't see into, so only what fastnn's own modules do counts: an error with
+one of them in its stack, a leak of memory that one of them allocated. docs/reliability.md says what each tool
+can and can't see.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+import separate
+
+HERE = separate.HERE
+# A frame in one of fastnn's modules, with or without the lines of its source.
+OURS = r"__pyx_|/fastnn/_core/|\((?:engine|dispatch|\w+_f(?:32|64))\.c"
+# One that is where memory is read or written, itself or by a function of the C library.
+TOUCHES = rf"#0 [^\n]*(?:{OURS})|#0 (?:mem\w+|malloc|calloc|free) [^\n]*\n\s+#1 [^\n]*(?:{OURS})"
+
+
+@dataclass(frozen=True)
+class Tool:
+    """How to build for a tool, run under it, and what its report of an error begins with."""
+
+    compiler: str
+    flags: str  # none: the usual modules
+    report: re.Pattern[str]
+    needs: str  # packages of Debian
+    environment: dict[str, str] = field(default_factory=dict)
+    preload: tuple[str, ...] = ()
+    wrapper: tuple[str, ...] = ()
+    tests: tuple[str, ...] = ("tests",)
+    # What a report that counts has in it.
+    ours: str = OURS
+    # Tests that can't run under it: why, and which.
+    left_out: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+LIMITED = ("tests/test_threads.py::test_more_threads_than_can_be_started",)
+SMALL_STACK = ("tests/test_threads.py::test_a_thread_of_a_small_stack",)
+OF_LIBGOMP = (
+    "tests/test_threads.py::TestThreadsThatACallStarts",
+    "tests/test_threads.py::TestAtOnce::test_the_interpreter_lock_is_released",
+    "tests/test_sharing.py::test_threads_that_a_call_starts",
+    "tests/test_sharing.py::test_in_a_forked_child",
+)
+MEMORY = (
+    "tests/test_processes.py::test_memory_does_not_grow",
+    "tests/test_processes.py::test_scratch_is_bounded",
+    "tests/test_processes.py::test_scratch_of_shared_rows_is_bounded",
+    "tests/hostile/test_leaks.py::test_memory_stays",
+)
+
+TOOLS = {
+    "asan": Tool(
+        compiler="gcc",
+        flags="-fsanitize=address,undefined -fno-omit-frame-pointer -O1 -g1",
+        report=re.compile(r"ERROR: AddressSanitizer|runtime error:|^(Direct|Indirect) leak of", re.M),
+        needs="gcc",
+        preload=("libasan.so", "libubsan.so"),
+        environment={
+            "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:allocator_may_return_null=1:"
+            "log_path={logs}/asan",
+            # What Python and NumPy leave behind at their end is reported too, but doesn't count.
+            "LSAN_OPTIONS": "exitcode=0:print_suppressions=0",
+            "UBSAN_OPTIONS": "print_stacktrace=1:log_path={logs}/ubsan",
+            # Every object in memory of its own.
+            "PYTHONMALLOC": "malloc",
+        },
+        left_out={
+            "its shadow memory is beyond any limit": LIMITED,
+            "its frames outgrow a stack of 64 KiB": SMALL_STACK,
+            "it keeps freed memory for a while": MEMORY,
+        },
+    ),
+    "tsan": Tool(
+        compiler="clang",
+        flags="-fsanitize=thread -g1 -O1",
+        report=re.compile(r"WARNING: ThreadSanitizer|FATAL: ThreadSanitizer", re.M),
+        needs="clang libomp-dev gcc",
+        # libomp sets up its own locks under other ones than pthread's; whose the memory is doesn't matter.
+        ours=rf"\A(?:(?!\n  Location is )[\s\S])*?(?:{TOUCHES})",
+        preload=("libtsan.so",),
+        wrapper=("setarch", "-R"),  # its shadow memory has a fixed place
+        environment={
+            "TSAN_OPTIONS": "ignore_noninstrumented_modules=0:exitcode=0:"
+            f"suppressions={HERE}/tools/tsan.supp:log_path={{logs}}/tsan",
+            "OMP_TOOL_LIBRARIES": "{archer}",  # tells it of OpenMP's forks, joins and barriers
+        },
+        tests=(
+            *("tests/test_threads.py", "tests/test_sharing.py", "tests/test_api.py", "tests/test_golden.py"),
+            "tests/stress/test_calls.py::test_mixed_shapes",
+            "tests/stress/test_calls.py::test_threads_that_ask_for_threads",
+            "tests/stress/test_calls.py::test_networks_come_and_go",
+        ),
+        left_out={
+            "its shadow memory is beyond any limit": LIMITED,
+            "its frames are large": SMALL_STACK,
+            "its OpenMP is clang's, which counts otherwise and complains of forks": OF_LIBGOMP,
+        },
+    ),
+    "valgrind": Tool(
+        compiler="gcc",
+        flags="",
+        report=re.compile(
+            r"^==\d+== (?=Invalid|Conditional|Use of|Syscall|Mismatched|Source and|\S+ bytes in)", re.M
+        ),
+        needs="valgrind",
+        wrapper=(
+            *("valgrind", "--quiet", "--error-limit=no", "--num-callers=30", "--trace-children=no"),
+            *(
+                f"--suppressions={HERE}/tools/valgrind.supp",
+                "--leak-check=full",
+                "--show-leak-kinds=definite",
+            ),
+            "--log-file={logs}/valgrind.%p",
+        ),
+        environment={"PYTHONMALLOC": "malloc"},
+        tests=("tests/test_api.py", "tests/test_losses.py", "tests/test_errors.py"),
+    ),
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Build, run, and count what counts."""
+    if not arguments or arguments[0] not in TOOLS:
+        print(__doc__, file=sys.stderr)
+        return 2
+    name, *pytest_arguments = arguments
+    tool = TOOLS[name]
+    if any(shutil.which(command) is None for command in (tool.compiler, *tool.wrapper[:1])):
+        print(f"needs {tool.needs}: apt-get install {tool.needs}", file=sys.stderr)
+        return 1
+    folder = HERE / "build" / name
+    logs = folder / "logs"
+    shutil.rmtree(logs, ignore_errors=True)
+    logs.mkdir(parents=True)
+    lib = HERE / "src"
+    if tool.flags:
+        lib = separate.build(folder, {"CC": tool.compiler, "FASTNN_EXTRA_FLAGS": tool.flags})
+    places = {"logs": logs, "archer": archer() if name == "tsan" else ""}
+    settings = {key: value.format(**places) for key, value in tool.environment.items()}
+    settings["LD_PRELOAD"] = " ".join(library(file) for file in tool.preload)
+    settings["PYTHONPATH"] = os.pathsep.join((str(lib), str(HERE / "tests")))
+    left_out = [f"--deselect={test}" for tests in tool.left_out.values() for test in tests]
+    command = [part.format(logs=logs) for part in tool.wrapper]
+    command += [sys.executable, "-m", "pytest", *separate.PYTEST, *left_out]
+    chosen = any(argument.startswith("tests") for argument in pytest_arguments)
+    command += [*pytest_arguments, *(() if chosen else tool.tests)]
+    code = subprocess.run(command, cwd=HERE, env=os.environ | settings, check=False).returncode
+    ours, others = [], 0
+    for report in reports(tool, logs):
+        if re.search(tool.ours, report):
+            ours.append(report)
+        else:
+            others += 1
+    print(*ours, sep="\n\n")
+    print(f"{name}: {len(ours)} reports of fastnn, {others} of others; the tests' exit code is {code}")
+    for why, tests in tool.left_out.items():
+        print(f"left out, since {why}:", *tests)
+    return 1 if ours or code else 0
+
+
+def library(name: str) -> str:
+    """Return where gcc's copy of a library is."""
+    return str(Path(answer("gcc", f"-print-file-name={name}")).resolve())
+
+
+def archer() -> str:
+    """Return where the tool is by which clang's OpenMP talks to the thread sanitizer."""
+    return str(Path(answer("clang", "-print-resource-dir")).resolve().parents[1] / "libarcher.so")
+
+
+def answer(*command: str) -> str:
+    """Return what a command prints."""
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def reports(tool: Tool, logs: Path) -> Iterator[str]:
+    """Yield each error that the tool wrote down, with its stacks."""
+    for log in sorted(logs.iterdir()):
+        text = log.read_text(errors="replace")
+        starts = [found.start() for found in tool.report.finditer(text)]
+        for start, end in pairwise([*starts, len(text)]):
+            yield text[start:end]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
