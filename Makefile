@@ -8,9 +8,17 @@ SOURCES := setup.py pyproject.toml MANIFEST.in tools/generate.py src/fastnn/_cor
 INSTALLED := $(VENV)/.installed
 RESULT = benchmarks/results/$(shell $(BIN)/python -c 'import fastnn; print(fastnn.__version__)')
 
+# Tests that change nothing that all threads of the process share.
+PARALLEL = tests/test_api.py tests/test_sharing.py tests/test_golden.py tests/test_losses.py tests/test_bits.py
+
+# How long the soak and the fuzzer go on.
+SECONDS = 600
+
 FAST_ISAS = $(shell $(BIN)/python -c 'import fastnn; print(*set(fastnn.available_isas()) - {"sse2", "scalar"})')
 
-.PHONY: demo test test-models test-browser onnx-cases fuzz exhaustive neon lint lint-compilers bench docs wheel clean
+.PHONY: demo test test-models test-browser onnx-cases fuzz exhaustive neon emulate-x86 without-openmp
+.PHONY: asan tsan valgrind stress fuzz-calls parallel soak coverage workflows lint lint-compilers bench docs wheel
+.PHONY: clean
 
 demo: $(INSTALLED)
 	$(BIN)/fastnn demo
@@ -41,6 +49,44 @@ exhaustive: $(INSTALLED)
 # The same bits on NEON: cross-built for aarch64 and run by an emulator (Debian; it says what it needs).
 neon: $(INSTALLED)
 	$(BIN)/python tools/aarch64.py tests/golden.py
+
+# Processors without AVX2 and without AVX-512, by emulation (needs qemu-user): QUICK=--quick takes minutes.
+emulate-x86: $(INSTALLED)
+	$(BIN)/python tools/emulate_x86.py $(QUICK)
+
+# With a compiler that has no OpenMP: one thread, the same results.
+without-openmp: $(INSTALLED)
+	$(BIN)/python tools/without_openmp.py $(TESTS)
+
+# The modules built again under each tool, and the tests with it: TESTS= for fewer of them.
+asan tsan valgrind: $(INSTALLED)
+	$(BIN)/python tools/sanitize.py $@ $(TESTS)
+
+# What the tests do a little of, at length: threads, forks, hostile input, leaks. A quarter of an hour.
+stress: $(INSTALLED)
+	FASTNN_STRESS_CALLS=100000 FASTNN_LEAK_CALLS=1000000 FASTNN_HOSTILE_EXAMPLES=500 \
+		$(BIN)/python -m pytest tests/stress tests/hostile
+
+# Arguments from a fuzzer that watches which lines run (Linux, where atheris has a wheel).
+fuzz-calls: $(INSTALLED)
+	$(BIN)/python -m pip install -q --group fuzz
+	$(BIN)/python tools/fuzz_calls.py -max_total_time=$(SECONDS)
+
+# Each test on eight threads at once; left out are those that are about the process, which all threads share.
+parallel: $(VENV)/.hardening
+	$(BIN)/python -m pytest --parallel-threads=8 $(PARALLEL)
+
+soak: $(INSTALLED)
+	$(BIN)/python -W ignore::DeprecationWarning tools/soak.py --seconds $(SECONDS)
+
+# Lines that the tests run, of Python and of Cython.
+coverage: $(VENV)/.hardening
+	$(BIN)/python tools/line_coverage.py
+
+# The workflows of .github, without a look at the network.
+workflows: $(VENV)/.hardening
+	$(BIN)/zizmor --offline .github/workflows
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .
@@ -77,9 +123,9 @@ docs: $(VENV)/.docs
 	$(BIN)/sphinx-build -q -W -n -b html docs build/docs/html
 	@echo "build/docs/html/index.html"
 
-wheel: $(VENV)/.lint
-	$(BIN)/python -m build
-	@ls -l dist
+# For each CPython found here, repaired, checked, and tested as installed: TESTS= for fewer tests.
+wheel: $(VENV)/.hardening
+	$(BIN)/python tools/wheels.py $(TESTS)
 
 clean:
 	rm -rf build dist $(VENV) src/*.egg-info
@@ -93,13 +139,17 @@ $(BIN)/python:
 # An editable install, with the tests' requirements; again whenever a source that is compiled changes.
 $(INSTALLED): $(BIN)/python $(SOURCES)
 	@$(BIN)/python tools/check_machine.py
-	$(BIN)/python -m pip install -q --group test "setuptools>=77" "Cython>=3.1" "numpy>=2"
+	$(BIN)/python -m pip install -q --group test --group instructions "setuptools>=77" "Cython>=3.1" "numpy>=2"
 	$(BIN)/python -m pip install -q --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.lint: $(INSTALLED) pyproject.toml
 	$(BIN)/python -m pip install -q --group lint --group dev
 	@mkdir -p build && touch $@
+
+$(VENV)/.hardening: $(INSTALLED) pyproject.toml
+	$(BIN)/python -m pip install -q --group hardening
+	@touch $@
 
 $(VENV)/.models: $(INSTALLED) pyproject.toml
 	$(BIN)/python -m pip install -q --group models
