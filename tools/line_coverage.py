@@ -60,6 +60,12 @@ include =
     {include}
 data_file = {data}
 disable_warnings = no-sysmon
+
+[report]
+# Cython takes the heads of its functions for lines, and never runs them.
+exclude_lines =
+    ^cdef .*\\($
+    ^ *cdef .*noexcept nogil:$
 """
 
 
@@ -113,7 +119,7 @@ def name_tracer(path: Path) -> None:
     data = CoverageData(str(path))
     data.read()
     cython = [name for name in data.measured_files() if name.endswith((".pyx", ".pxi"))]
-    data.add_file_tracers(dict.fromkeys(cython, "traced_lines.Plugin"))
+    data.add_file_tracers(dict.fromkeys(cython, "traced_lines.AllFiles"))
 
 
 if __name__ == "__main__":

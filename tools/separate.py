@@ -19,7 +19,7 @@ def build(folder: Path, environment: Mapping[str, str]) -> Path:
     lib = folder / "lib"
     command = [sys.executable, "setup.py", "-q", "build_ext", "-j2"]
     run([*command, f"--build-lib={lib}", f"--build-temp={folder / 'temp'}"], environment)
-    unwanted = shutil.ignore_patterns("*.so", "_build_info.py", "__pycache__")
+    unwanted = shutil.ignore_patterns("*.so", "*.pyx", "*.px[id]", "_build_info.py", "__pycache__")
     shutil.copytree(HERE / "src" / "fastnn", lib / "fastnn", dirs_exist_ok=True, ignore=unwanted)
     return lib
 
