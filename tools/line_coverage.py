@@ -41,8 +41,8 @@ LANGUAGES = (
         "",
         (
             *("activations", "api", "atomic_save", "bench", "cli", "comparison", "dispatch", "errors"),
-            *("files", "golden_vectors", "inputs", "losses", "models", "predict", "predict_faults"),
-            *("process_state", "reference", "sharing", "state_dicts", "streaming", "threads"),
+            *("files", "golden_vectors", "inputs", "losses", "models", "page", "predict", "predict_faults"),
+            *("process_state", "reference", "sharing", "show", "state_dicts", "streaming", "threads"),
         ),
     ),
     Language(
