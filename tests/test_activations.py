@@ -151,6 +151,7 @@ class TestFunctions:
             (1j, TypeError, "slope is a complex, expected a finite number"),
             (np.inf, ValueError, "slope is inf, expected a finite number"),
             (np.float32("nan"), ValueError, "slope is nan, expected a finite number"),
+            (10**400, ValueError, "slope is too large for float64, expected a finite number"),
         ],
     )
     def test_wrong_parameter(self, value: Any, error: type[Exception], message: str) -> None:

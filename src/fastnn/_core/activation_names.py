@@ -71,7 +71,11 @@ def choose(name: str, parameters: Sequence[object]) -> Chosen:
     for (label, _), value in zip(plain.row.parameters, parameters, strict=True):
         if not isinstance(value, Real):
             raise TypeError(f"{label} is a {type(value).__name__}, expected a finite number")
-        if not isfinite(value):
-            raise ValueError(f"{label} is {value}, expected a finite number")
-        values.append(float(value))
+        try:
+            number = float(value)
+        except OverflowError:
+            raise ValueError(f"{label} is too large for float64, expected a finite number") from None
+        if not isfinite(number):
+            raise ValueError(f"{label} is {number}, expected a finite number")
+        values.append(number)
     return Chosen(plain.number, tuple(values))
