@@ -26,6 +26,7 @@ class TestCsv:
         [
             ("a,b,c,d\n1,2,3,4\n1,x,3,4\n", "x.csv, line 3, column 'b': 'x' isn't a number"),
             ("1,2,3,4\n\n\n1,2,3,NA\n", "x.csv, line 4, column 3: 'NA' isn't a number"),
+            ("1,2,3,4\n1,2,3," + "x" * 500, f"x.csv, line 2, column 3: '{'x' * 76}... isn't a number"),
             ("1,2,3,4\n1,2,3_0,4\n", "x.csv, line 2, column 2: '3_0' isn't a number"),
             ("1,2,3,4\n1,2,3,\u0661\n", "x.csv, line 2, column 3: '\u0661' isn't a number"),
             ('"1\n",2,3,4\n1,2,"3\n3",4\n', "x.csv, line 3, column 2: '3\\n3' isn't a number"),

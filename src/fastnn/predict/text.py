@@ -17,6 +17,7 @@ from typing import BinaryIO, TextIO
 
 import numpy as np
 
+from fastnn.formats.files import shown
 from fastnn.predict.tables import Array, Block, DataFileError, Options, Table
 from fastnn.predict.writers import Layout, Writer
 
@@ -79,8 +80,8 @@ class CsvTable(Table):
                 try:
                     row[j] = number(text)
                 except ValueError:
-                    column = self.column(columns[j])
-                    raise DataFileError(f"{self.where(line)}, {column}: {text!r} isn't a number") from None
+                    place = f"{self.where(line)}, {self.column(columns[j])}"
+                    raise DataFileError(f"{place}: {shown(text)} isn't a number") from None
         return values
 
 
