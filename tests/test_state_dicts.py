@@ -74,6 +74,7 @@ def test_bfloat16(tmp_path: Path) -> None:
         ({"fc1.weight_g": W1}, r"fc1.weight_g of shape \(5, 4\) belongs to no linear layer"),
         ({"fc1.bias": B2}, r"fc1.weight: bias has shape \(3,\), but weight \(5, 4\) expects \(5,\)"),
         ({"fc2.weight": W1}, r"fc2.weight: .*\(5, 4\).*5 features come in|fc2.weight: bias has shape"),
+        ({"bn.num_batches_tracked": np.array(3)}, "bn.num_batches_tracked is of a batch normalisation"),
         ({"scale": np.float32(3)}, r"scale is a float32, expected a tensor or array"),
         ({"steps": np.array(3)}, r"steps has dtype int64, expected a tensor or array of floating-point"),
         ({"model": {}}, "model is a dict, expected a tensor or array"),

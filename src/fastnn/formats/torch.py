@@ -44,6 +44,9 @@ def read_file(path: str | os.PathLike[str], activations: str | Sequence[str] | N
 
 def read_state_dict(state: Mapping[str, Any], activations: str | Sequence[str] | None) -> list[Dense]:
     """Return the dense layers of a state dict: its weights, in the natural order of their names."""
+    for name in state:
+        if str(name).rpartition(".")[2] == "num_batches_tracked":
+            raise ValueError(f"{name} is of a batch normalisation, which is read from a module only")
     state = {name: as_array(name, value) for name, value in state.items()}
     weights = [name for name in sorted(state, key=natural) if is_weight(name, state[name])]
     if not weights:
