@@ -118,8 +118,9 @@ class TestHostileZip:
         self.refused(saved, "config.json|zip")
         with h5py.File(saved.with_suffix(".h5"), "w") as file:
             file["model_weights"] = np.ones(3)
-        with pytest.raises(ModelFileError, match="is HDF5, which Keras has given up"):
-            fastnn.open_model(saved.with_suffix(".h5"))
+        for read in (fastnn.open_model, fastnn.from_keras):
+            with pytest.raises(ModelFileError, match="is HDF5, which Keras has given up"):
+                read(saved.with_suffix(".h5"))
 
 
 class TestHostileConfig:

@@ -15,7 +15,7 @@ import numpy as np
 
 from fastnn.extras import need
 from fastnn.formats import keras
-from fastnn.formats.files import ModelFileError, parse_json
+from fastnn.formats.files import ModelFileError, kind_of, parse_json
 from fastnn.layers import Dense
 
 Array = np.ndarray[Any, Any]
@@ -41,6 +41,7 @@ def read(path: str | os.PathLike[str]) -> list[Dense]:
     """Return the dense layers of a ``.keras`` file."""
     h5py = need("h5py", "Reading a .keras file")
     path = os.fsdecode(path)
+    kind_of(path)  # it says what to do with pickles and HDF5
     config, weights = read_zip(path)
     try:
         with h5py.File(io.BytesIO(weights), "r") as file:
