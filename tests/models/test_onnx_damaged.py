@@ -199,6 +199,21 @@ HOSTILE = {
 }
 
 
+# Constants that are kept, each as large as the file's own.
+HOSTILE.update(
+    (
+        f"constants through {operator}",
+        model_of(
+            [node(operator, f"c{i}", f"c{i + 1}", **attributes) for i in range(4000)]
+            + [node("Add", "x c4000", "y")],
+            {"c0": np.zeros(25000, np.float32)},
+            ("N", 1),
+        ),
+    )
+    for operator, attributes in (("Cast", {"to": 11}), ("Neg", {}), ("Sqrt", {}))
+)
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_little_is_spent_on_what_asks_for_much(name: str, path: Path) -> None:
     path.write_bytes(HOSTILE[name].SerializeToString())

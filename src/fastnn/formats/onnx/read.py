@@ -137,6 +137,8 @@ def evaluate(graph: Graph, nodes: Sequence[int], values: dict[str, Value], budge
         try:
             inputs = [value_of(name, graph, values, budget) if name else None for name in node.inputs]
             result = apply(node, inputs, budget)
+            if not isinstance(result, Affine):
+                budget.spend(result.size)  # it stays in memory, however often it was cast
         except (ValueError, TypeError, IndexError, OverflowError, MemoryError) as error:
             raise ValueError(f"{node.label}: {error}") from error
         values[node.outputs[0]] = result
