@@ -85,8 +85,8 @@ def selu(context: Context, x: Value, /, *, alpha: float = SELU_ALPHA, gamma: flo
 @OPERATORS.reads("Celu")
 def celu(context: Context, x: Value, /, *, alpha: float = 1.0) -> Value:
     """Return alpha times ELU of x / alpha."""
-    if not alpha:
-        raise ValueError("alpha 0, expected another number")
+    if not alpha > 0:
+        raise ValueError(f"alpha {alpha:g}, expected a number above 0")
     return times(activated(context, times(data(x), 1 / alpha), "elu"), alpha)
 
 
