@@ -172,6 +172,34 @@ class TestModules:
         with pytest.raises(ValueError, match="Fails does something else"):
             fastnn.from_torch(Fails())
 
+        class Unlike(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.fc = nn.Linear(4, 2)
+                self.fc.weight.data[0] *= 1e8
+
+            def forward(self, x: Any) -> Any:
+                y = self.fc(x)
+                return torch.stack([y[:, 0], torch.sigmoid(y[:, 1])], 1)
+
+        with pytest.raises(ValueError, match="Unlike does something else.*other numbers come out"):
+            fastnn.from_torch(Unlike())
+
+        class NoneFinite(Functional):
+            def forward(self, x: Any) -> Any:
+                return self.fc2(self.fc1(x)) * torch.nan
+
+        with pytest.raises(ValueError, match="other numbers come out"):
+            fastnn.from_torch(NoneFinite())
+
+    def test_what_cannot_be_copied(self) -> None:
+        prune = pytest.importorskip("torch.nn.utils.prune")
+        pruned = nn.Sequential(nn.Linear(4, 4), nn.ReLU())
+        prune.l1_unstructured(pruned[0], "weight", 0.5)
+        for module in (pruned, nn.Sequential(nn.Linear(4, 4, device="meta"))):
+            with pytest.raises(ValueError, match="can't be copied|meta"):
+                fastnn.from_torch(module)
+
     @pytest.mark.parametrize(
         ("part", "message"),
         [
