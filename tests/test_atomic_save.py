@@ -120,3 +120,15 @@ def test_a_folder_that_cannot_be_synchronised(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(os, "fsync", fails_for_folders)
     NEW.save(tmp_path / "net.safetensors")
     assert fastnn.load(tmp_path / "net.safetensors") == NEW
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names")
+def test_a_pipe_or_a_device_stays_what_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with pytest.raises(OSError, match="no regular file"):
+        NEW.save(path)
+    assert path.is_fifo()
+    with pytest.raises(IsADirectoryError):
+        NEW.save(tmp_path)
+    assert os.listdir(tmp_path) == ["pipe"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import secrets
@@ -81,6 +82,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     At any moment the old file is there whole, or the new one; after an error, the old one.
     """
     path = Path(os.fsdecode(path)).resolve()
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        # A device or a pipe would be gone, /dev/null for all.
+        raise OSError(errno.EINVAL, "is no regular file, and isn't replaced by one", str(path))
     temporary = path.parent / f".fastnn-{secrets.token_hex(8)}.tmp"
     try:
         with open(temporary, "xb") as file:
