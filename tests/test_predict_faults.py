@@ -79,6 +79,13 @@ class TestCsv:
         assert len(predicted("x.csv", "--header")) == 101
         assert len(predicted("x.csv", "--no-header")) == 102
         assert len(predicted("x.csv", "--header", "--columns", "3,2,1,0")) == 101
+        Path("x.csv").write_text(
+            ",0,1,2,3\n" + "".join(f"{i},1,2,3,4\n" for i in range(3))
+        )  # as pandas writes
+        assert "names of columns, or numbers?" in refused(capsys, "x.csv", "--columns", "1:5")
+        assert len(predicted("x.csv", "--header", "--columns", "1:5")) == 3
+        Path("x.csv").write_text(",1,2,3\n" * 3)
+        assert len(predicted("x.csv")) == 3
         Path("x.csv").write_text(csv_of(X, "5,6,7,8"))
         assert len(predicted("x.csv")) == 102
         assert len(predicted("x.csv", "--header", "--columns", "5,6,7,8")) == 101
@@ -272,3 +279,12 @@ class TestUsage:
         with pytest.raises(SystemExit):
             predict("x.npy", "-o", "y.parquet")
         assert "needs pyarrow: pip install pyarrow" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "header", ["{'descr': '<f8', 'shape': (4, ", "(" * 5000, "\t{\n  1\n 2", "{'descr': [], 'shape'"]
+)
+def test_a_header_that_is_no_python(header: str, capsys: pytest.CaptureFixture[str]) -> None:
+    text = header.encode() + b"\n"
+    Path("x.npy").write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text)
+    assert "x.npy is no sound .npy file" in refused(capsys, "x.npy")

@@ -6,6 +6,7 @@ import io
 import os
 import shutil
 import tempfile
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,18 @@ from fastnn.predict.writers import Layout, Writer
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError)
 
+# What NumPy lets out of the parsers that it hands a header to.
+UNSOUND = (
+    ValueError,
+    TypeError,
+    ArithmeticError,
+    LookupError,
+    AttributeError,
+    SyntaxError,
+    tokenize.TokenError,
+    MemoryError,
+    RecursionError,
+)
 # Longer ones NumPy takes for hostile, but only when it has read them.
 MAX_HEADER_BYTES = 10_000
 # What a member of a zip file copies at once.
@@ -55,7 +68,7 @@ def read_header(file: IO[bytes], label: str, length: int) -> Header:
         if version not in HEADERS:
             raise ValueError(f"its version is {version}, expected one of {list(HEADERS)}")
         shape, fortran_order, dtype = HEADERS[version](start)
-    except (ValueError, TypeError, OverflowError) as error:
+    except UNSOUND as error:
         raise DataFileError(f"{label} is no sound .npy file: {error}") from error
     if dtype.kind not in "biuf":
         raise DataFileError(f"{label} has dtype {dtype}, expected real numbers")

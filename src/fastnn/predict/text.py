@@ -126,7 +126,8 @@ def records(path: Path, lines: Iterable[str]) -> Iterator[tuple[int, Record]]:
 
 def is_header(path: Path, fields: Record) -> bool:
     """Whether a first line names columns: whether it has text."""
-    if fields == [str(i) for i in range(len(fields))]:
+    numbered = fields[fields[0] == "" :]  # pandas writes its index first, which has no name
+    if numbered and numbered == [str(i) for i in range(len(numbered))]:
         raise DataFileError(
             f"{path} begins with {','.join(fields[:4])}{',…' if len(fields) > 4 else ''}: names of columns, "
             "or numbers? Say --header or --no-header"
