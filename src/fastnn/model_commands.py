@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import fastnn
-from fastnn.arguments import either, target_named
+from fastnn.arguments import CommandError, either, target_named
 from fastnn.network import Network
 
 # By a file's suffix: what writes it.
@@ -30,7 +30,11 @@ def model_target(text: str) -> Path:
 
 def convert(options: argparse.Namespace) -> None:
     """Write a model in another format."""
-    WRITERS[options.target.suffix.lower()](fastnn.open_model(options.source), options.target)
+    net = fastnn.open_model(options.source)
+    try:
+        WRITERS[options.target.suffix.lower()](net, options.target)
+    except ValueError as error:  # the format can't hold it
+        raise CommandError(f"{options.target}: {error}") from error
 
 
 def add_summary_arguments(parser: argparse.ArgumentParser) -> None:

@@ -149,6 +149,12 @@ class TestWriting:
         assert main(["convert", str(path), str(again)]) == 0
         assert fastnn.load(again) == net
 
+    def test_convert_what_onnx_cannot_hold(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        native = tmp_path / "net.safetensors"
+        Network([Dense(np.ones((1, 2)), None, "leaky_relu(1e300)")]).save(native)
+        assert main(["convert", str(native), str(tmp_path / "net.onnx")]) == 1
+        assert "beyond ONNX's float32" in capsys.readouterr().err
+
     def test_predictions_from_the_shell(self, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         net = network(["relu", "softmax"])
         net.to_onnx(path)
