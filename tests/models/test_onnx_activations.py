@@ -82,7 +82,7 @@ class TestScaled:
         net = agree(after_gemm(node("Celu", "z", "y", alpha=0.5)), WIDE, limit=1e-5)
         assert [layer.activation for layer in net.layers] == ["elu", "identity"]
         assert activation_of(agree(after_gemm(node("Celu", "z", "y")), WIDE)) == "elu"
-        with pytest.raises(fastnn.ModelFileError, match="alpha -1.5, expected a number above 0"):
+        with pytest.raises(fastnn.ModelFileError, match=r"alpha -1\.5, expected a number above 0"):
             fastnn.from_onnx(after_gemm(node("Celu", "z", "y", alpha=-1.5)))
 
     @pytest.mark.skipif(onnx.defs.onnx_opset_version() < 24, reason="Swish came with opset 24")

@@ -182,7 +182,7 @@ class TestModules:
                 y = self.fc(x)
                 return torch.stack([y[:, 0], torch.sigmoid(y[:, 1])], 1)
 
-        with pytest.raises(ValueError, match="Unlike does something else.*other numbers come out"):
+        with pytest.raises(ValueError, match=r"Unlike does something else.*other numbers come out"):
             fastnn.from_torch(Unlike())
 
         class NoneFinite(Functional):
@@ -197,7 +197,7 @@ class TestModules:
         pruned = nn.Sequential(nn.Linear(4, 4), nn.ReLU())
         prune.l1_unstructured(pruned[0], "weight", 0.5)
         for module in (pruned, nn.Sequential(nn.Linear(4, 4, device="meta"))):
-            with pytest.raises(ValueError, match="can't be copied|meta"):
+            with pytest.raises(ValueError, match=r"can't be copied|meta"):
                 fastnn.from_torch(module)
 
     @pytest.mark.parametrize(
