@@ -318,7 +318,7 @@ ACTIVATIONS = (
         formula="z (1 + tanh(sqrt(2 / pi) (z + 0.044715 z^3))) / 2",
         derivative="s (1 + z (1 - s) u'), s = 1 / (1 + e^-u), u = 2 sqrt(2 / pi) (z + 0.044715 z^3)",
         limits=Limits(2.0, 2.5),
-        derivative_limits=Limits(5.0, 5.0, floor=0.25, crossing=(-2.0, 0.0)),
+        derivative_limits=Limits(5.5, 5.0, floor=0.25, crossing=(-2.0, 0.0)),
         example=Example(z=(-2.0, 0.0, 2.0), values=(-0.045, 0.0, 1.955), slopes=(-0.086, 0.5, 1.086)),
         remarks="Subnormal results included; -0 at -inf.",
         derivative_remarks="It is 0 at -0.753.",
