@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(
 def output_of(script: str, *arguments: str) -> str:
     """Return what an example prints; it must end well and complain of nothing."""
     command = [sys.executable, "-W", "error", str(EXAMPLES / script), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 
@@ -58,7 +58,7 @@ def test_the_readme(tmp_path: Path) -> None:
     readme = (EXAMPLES.parent / "README.md").read_text("utf-8")
     (code,) = re.findall(r"## Twenty lines.*?```python\n(.*?)```", readme, re.DOTALL)
     command = [sys.executable, "-W", "error", "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     right = [float(percent) for percent in re.findall(r"([\d.]+)% right", done.stdout)]
     assert right[0] == 97.3
