@@ -6,7 +6,7 @@ differentiation gives it. What someone lacks is missing; what is lacking in one 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,6 +16,7 @@ import numpy as np
 import fastnn
 from fastnn._core import dispatch
 from fastnn._core.activation_table import ACTIVATIONS, Activation
+from fastnn.formats import peers
 
 if TYPE_CHECKING:
     from benchmarks import contenders
@@ -83,6 +84,14 @@ def scipy_functions() -> Functions:
     }
 
 
+def peers_named(library: peers.Library) -> Iterator[tuple[Activation, str, dict[str, Any]]]:
+    """Yield the activations that a library has, what it calls them, and the attributes of ours there."""
+    for row in ACTIVATIONS:
+        peer = peers.peer_of(library, row.name)
+        if peer is not None:
+            yield row, *peer
+
+
 def torch_functions() -> Functions:
     torch = import_module("torch")
 
@@ -98,17 +107,10 @@ def torch_functions() -> Functions:
 
         return of_array
 
-    def module(activation: Activation) -> Callable[[Any], Any]:
-        peer = activation.torch[0]
-        defaults = zip(peer.parameters, (default for _, default in activation.parameters), strict=True)
-        arguments = {name: default for name, default in defaults if isinstance(name, str)}
-        made: Callable[[Any], Any] = getattr(torch.nn, peer.name)(
-            **arguments, **{name: usual for name, (usual, *_) in peer.required.items()}
-        )
-        return made
-
     elementwise: dict[str, Callable[..., Any]] = {
-        row.name: module(row) for row in ACTIVATIONS if row.torch and not row.row_wise
+        row.name: getattr(torch.nn, name)(**attributes)
+        for row, name, attributes in peers_named("torch")
+        if not row.row_wise
     }
     others: dict[str, Callable[..., Any]] = {
         "exp": lambda z: torch.exp(-z.abs()),
@@ -121,24 +123,8 @@ def torch_functions() -> Functions:
 
 
 def onnxruntime_functions() -> Functions:
-    operators: dict[str, tuple[str, dict[str, float | str]]] = {
-        "relu": ("Relu", {}),
-        "sigmoid": ("Sigmoid", {}),
-        "tanh": ("Tanh", {}),
-        "leaky_relu": ("LeakyRelu", {"alpha": 0.01}),
-        "softsign": ("Softsign", {}),
-        "hard_sigmoid": ("HardSigmoid", {"alpha": 1 / 6, "beta": 0.5}),
-        "hard_swish": ("HardSwish", {}),
-        "elu": ("Elu", {"alpha": 1.0}),
-        "selu": ("Selu", {}),
-        "softplus": ("Softplus", {}),
-        "gelu": ("Gelu", {}),
-        "gelu_tanh": ("Gelu", {"approximate": "tanh"}),
-        "softmax": ("Softmax", {"axis": -1}),
-        "log_softmax": ("LogSoftmax", {"axis": -1}),
-    }
     functions: dict[str, Callable[..., Array]] = {
-        name: partial(run_node, operator, attributes) for name, (operator, attributes) in operators.items()
+        row.name: partial(run_node, operator, attributes) for row, operator, attributes in peers_named("onnx")
     }
     functions["exp"] = lambda z: run_node("Exp", {}, -np.abs(z))
     functions["clip"] = lambda z: run_node("Clip", {}, z, np.array(0, z.dtype), np.array(6, z.dtype))

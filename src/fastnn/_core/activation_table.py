@@ -76,8 +76,8 @@ class Activation(NamedTuple):
         written to PyTorch.
     keras, sklearn : tuple of Peer
         Functions of Keras's and scikit-learn's, by their names.
-    onnx : Peer, optional
-        The operator that is the same in ONNX.
+    onnx : tuple of Peer
+        Operators of ONNX that are the same.
     """
 
     name: str
@@ -95,7 +95,7 @@ class Activation(NamedTuple):
     keras: tuple[Peer, ...] = ()
     keras_layers: tuple[Peer, ...] = ()
     sklearn: tuple[Peer, ...] = ()
-    onnx: Peer | None = None
+    onnx: tuple[Peer, ...] = ()
 
 
 ACTIVATIONS = (
@@ -119,7 +119,7 @@ ACTIVATIONS = (
         keras=(Peer("relu"),),
         keras_layers=(Peer("ReLU", (), {"max_value": (None,), "negative_slope": (0,), "threshold": (0,)}),),
         sklearn=(Peer("relu"),),
-        onnx=Peer("Relu"),
+        onnx=(Peer("Relu"),),
     ),
     Activation(
         "sigmoid",
@@ -134,7 +134,7 @@ ACTIVATIONS = (
         torch=(Peer("Sigmoid"),),
         keras=(Peer("sigmoid"),),
         sklearn=(Peer("logistic"),),
-        onnx=Peer("Sigmoid"),
+        onnx=(Peer("Sigmoid"),),
     ),
     Activation(
         "tanh",
@@ -149,7 +149,7 @@ ACTIVATIONS = (
         torch=(Peer("Tanh"),),
         keras=(Peer("tanh"),),
         sklearn=(Peer("tanh"),),
-        onnx=Peer("Tanh"),
+        onnx=(Peer("Tanh"),),
     ),
     Activation(
         "softmax",
@@ -160,7 +160,7 @@ ACTIVATIONS = (
         keras=(Peer("softmax"),),
         keras_layers=(Peer("Softmax", (), {"axis": (-1, 1)}),),
         sklearn=(Peer("softmax"),),
-        onnx=Peer("Softmax", (), {"axis": (-1,)}),
+        onnx=(Peer("Softmax", (), {"axis": (-1,)}),),
     ),
     Activation(
         "log_softmax",
@@ -169,7 +169,7 @@ ACTIVATIONS = (
         limits=Limits(2.0, 3.0),
         torch=(Peer("LogSoftmax", (), {"dim": (-1, 1, None)}),),
         keras=(Peer("log_softmax"),),
-        onnx=Peer("LogSoftmax", (), {"axis": (-1,)}),
+        onnx=(Peer("LogSoftmax", (), {"axis": (-1,)}),),
     ),
     Activation(
         "leaky_relu",
@@ -186,7 +186,7 @@ ACTIVATIONS = (
             Peer("LeakyReLU", ("negative_slope",)),
             Peer("ReLU", ("negative_slope",), {"max_value": (None,), "threshold": (0,)}),
         ),
-        onnx=Peer("LeakyRelu", ("alpha",)),
+        onnx=(Peer("LeakyRelu", ("alpha",)),),
     ),
     Activation(
         "softsign",
@@ -199,7 +199,7 @@ ACTIVATIONS = (
         remarks="In [-1, 1], and odd to the last bit.",
         torch=(Peer("Softsign"),),
         keras=(Peer("softsign"),),
-        onnx=Peer("Softsign"),
+        onnx=(Peer("Softsign"),),
     ),
     Activation(
         "hard_sigmoid",
@@ -213,7 +213,7 @@ ACTIVATIONS = (
         derivative_remarks="0 where alpha z + beta rounds to 0 or 1, and for NaN.",
         torch=(Peer("Hardsigmoid", (1 / 6, 0.5)),),
         keras=(Peer("hard_sigmoid", (1 / 6, 0.5)),),
-        onnx=Peer("HardSigmoid", ("alpha", "beta")),
+        onnx=(Peer("HardSigmoid", ("alpha", "beta")),),
     ),
     Activation(
         "hard_swish",
@@ -227,7 +227,7 @@ ACTIVATIONS = (
         derivative_remarks="At the kinks, -3 and 3, 0 and 1 by convention.",
         torch=(Peer("Hardswish"),),
         keras=(Peer("hard_swish"), Peer("hard_silu")),
-        onnx=Peer("HardSwish"),
+        onnx=(Peer("HardSwish"),),
     ),
     Activation(
         "clip",
@@ -256,7 +256,7 @@ ACTIVATIONS = (
         torch=(Peer("ELU", ("alpha",)),),
         keras=(Peer("elu", (1.0,)), Peer("celu", (1.0,))),
         keras_layers=(Peer("ELU", ("alpha",)),),
-        onnx=Peer("Elu", ("alpha",)),
+        onnx=(Peer("Elu", ("alpha",)),),
     ),
     Activation(
         "selu",
@@ -270,7 +270,7 @@ ACTIVATIONS = (
         derivative_remarks="1.758 at 0, by convention.",
         torch=(Peer("SELU"),),
         keras=(Peer("selu"),),
-        onnx=Peer("Selu"),
+        onnx=(Peer("Selu"),),
     ),
     Activation(
         "silu",
@@ -296,7 +296,7 @@ ACTIVATIONS = (
         remarks="Subnormal results included.",
         torch=(Peer("Softplus", (), {"beta": (1.0,), "threshold": (20.0,)}),),
         keras=(Peer("softplus"),),
-        onnx=Peer("Softplus"),
+        onnx=(Peer("Softplus"),),
     ),
     Activation(
         "gelu",
@@ -310,7 +310,7 @@ ACTIVATIONS = (
         derivative_remarks="It is 0 at -0.752.",
         torch=(Peer("GELU", (), {"approximate": ("none",)}),),
         keras=(Peer("gelu"),),
-        onnx=Peer("Gelu", (), {"approximate": ("none",)}),
+        onnx=(Peer("Gelu", (), {"approximate": ("none",)}),),
     ),
     Activation(
         "gelu_tanh",
@@ -323,6 +323,6 @@ ACTIVATIONS = (
         remarks="Subnormal results included; -0 at -inf.",
         derivative_remarks="It is 0 at -0.753.",
         torch=(Peer("GELU", (), {"approximate": ("tanh",)}),),
-        onnx=Peer("Gelu", (), {"approximate": ("tanh",)}),
+        onnx=(Peer("Gelu", (), {"approximate": ("tanh",)}),),
     ),
 )

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from fastnn._core.activation_names import choose, parse
 from fastnn._core.activation_table import ACTIVATIONS
 
-Library = Literal["torch", "keras", "keras_layers", "sklearn"]
+Library = Literal["torch", "keras", "keras_layers", "sklearn", "onnx"]
 
 
 def activation_of(library: Library, name: object, attributes: object = None) -> str | None:

@@ -39,7 +39,7 @@ def one_number(value: Value) -> float:
 
 def table_operator(name: str) -> Operator:
     """Return an operator whose attributes are the parameters of an activation, or choose among several."""
-    rows = [(row, row.onnx) for row in ACTIVATIONS if row.onnx is not None and row.onnx.name == name]
+    rows = [(row, peer) for row in ACTIVATIONS for peer in row.onnx if peer.name == name]
 
     def read(context: Context, x: Value, **found: Any) -> Value:
         for row, peer in rows:
@@ -64,7 +64,7 @@ def parameter(value: float, default: float) -> float:
     return default if np.float32(value) == np.float32(default) else decimal(value)
 
 
-NAMES = {row.onnx.name for row in ACTIVATIONS if row.onnx is not None}
+NAMES = {peer.name for row in ACTIVATIONS for peer in row.onnx}
 OPERATORS = Operators({("", name): table_operator(name) for name in NAMES})
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
@@ -17,6 +16,7 @@ from fastnn._version import __version__
 from fastnn.formats.files import replacing
 from fastnn.formats.onnx.graph import MAX_BYTES
 from fastnn.formats.onnx.tensors import Array
+from fastnn.formats.peers import peer_of
 from fastnn.layers import Dense
 
 OPSET = 20
@@ -68,7 +68,8 @@ def model_of(layers: Sequence[Dense]) -> ModelProto:
 def add_activation(nodes: list[NodeProto], layer: Dense, i: int, z: str, result: str) -> dict[str, Array]:
     """Add the nodes of a layer's activation, which make `result` of z; return the constants they take."""
     chosen = parse(layer.activation)
-    name, onnx, label = chosen.row.name, chosen.row.onnx, f"{i}.{chosen.row.name}"
+    name, label = chosen.row.name, f"{i}.{chosen.row.name}"
+    peer = peer_of("onnx", layer.activation)
     with np.errstate(over="ignore"):
         parameters = np.array(chosen.parameters, layer.dtype if name == "clip" else np.float32)
     if not np.isfinite(parameters).all():
@@ -80,10 +81,9 @@ def add_activation(nodes: list[NodeProto], layer: Dense, i: int, z: str, result:
         bounds = dict(zip((f"{i}.low", f"{i}.high"), parameters, strict=True))
         nodes.append(helper.make_node("Clip", [z, *bounds], [result], label))
         return {key: np.asarray(bound) for key, bound in bounds.items()}
-    elif onnx is not None:
-        attributes: dict[str, Any] = {key: values[0] for key, values in onnx.required.items()}
-        attributes.update(zip(map(str, onnx.parameters), parameters.tolist(), strict=True))
-        nodes.append(helper.make_node(onnx.name, [z], [result], label, **attributes))
+    elif peer is not None:
+        operator, attributes = peer
+        nodes.append(helper.make_node(operator, [z], [result], label, **attributes))
     else:
         raise ValueError(f"layers[{i}] has activation {name}, which is no operator of ONNX")
     return {}
