@@ -121,8 +121,7 @@ def _bounded(f: Library, z: Any) -> Any:
 
 
 def _sigmoid(f: Library, z: Any) -> Any:
-    e = f.exp(-abs(z))
-    return f.where(z < 0, e, 1) / (1 + e)
+    return formulas.sigmoid(z, f.exp, f.where)
 
 
 def _sigmoid_slope(f: Library, z: Any) -> Any:

@@ -14,10 +14,9 @@ Array = np.ndarray[Any, Any]
 Function = Callable[[Any], Any]
 
 
-def sigmoid(z: Array, exp: Function = np.exp) -> Array:
+def sigmoid(z: Any, exp: Function = np.exp, where: Callable[..., Any] = np.where) -> Any:
     e = exp(-abs(z))
-    value: Array = np.where(z < 0, e, 1) / (1 + e)
-    return value
+    return where(z < 0, e, 1) / (1 + e)
 
 
 def softmax(rows: Array, exp: Function = np.exp) -> Array:
