@@ -68,8 +68,7 @@ stress: $(INSTALLED)
 		$(BIN)/python -m pytest tests/stress tests/hostile
 
 # Arguments from a fuzzer that watches which lines run (Linux, where atheris has a wheel).
-fuzz-calls: $(INSTALLED)
-	$(BIN)/python -m pip install -q --group fuzz
+fuzz-calls: $(VENV)/.fuzz
 	$(BIN)/python tools/fuzz_calls.py -max_total_time=$(SECONDS)
 
 # Each test on eight threads at once; left out are those that are about the process, which all threads share.
@@ -147,22 +146,7 @@ $(VENV)/.lint: $(INSTALLED) pyproject.toml
 	$(BIN)/python -m pip install -q --group lint --group dev
 	@mkdir -p build && touch $@
 
-$(VENV)/.hardening: $(INSTALLED) pyproject.toml
-	$(BIN)/python -m pip install -q --group hardening
-	@touch $@
-
-$(VENV)/.models: $(INSTALLED) pyproject.toml
-	$(BIN)/python -m pip install -q --group models
-	@touch $@
-
-$(VENV)/.docs: $(INSTALLED) pyproject.toml
-	$(BIN)/python -m pip install -q --group docs
-	@touch $@
-
-$(VENV)/.browser: $(INSTALLED) pyproject.toml
-	$(BIN)/python -m pip install -q --group browser
-	@touch $@
-
-$(VENV)/.bench: $(INSTALLED) pyproject.toml
-	$(BIN)/python -m pip install -q --group bench
+# What else is needed, for each a dependency group of its name.
+$(addprefix $(VENV)/.,bench browser docs fuzz hardening models): $(VENV)/.%: $(INSTALLED) pyproject.toml
+	$(BIN)/python -m pip install -q --group $*
 	@touch $@
