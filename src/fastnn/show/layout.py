@@ -72,7 +72,7 @@ class Layout(NamedTuple):
 
 def layout(layers: Sequence[Dense]) -> Layout:
     """Lay out a drawing of some layers."""
-    widths = [layers[0].n_inputs, *(layer.n_outputs for layer in layers)]
+    widths = widths_of(layers)
     shown = list(range(len(widths)))
     if len(shown) > MOST_COLUMNS:
         half = MOST_COLUMNS // 2
@@ -99,6 +99,11 @@ def layout(layers: Sequence[Dense]) -> Layout:
         x = margin + gap * (place + 0.5)
         columns.append(Column(i, widths[i], title, lines, x, top, top + extent, ys))
     return Layout(width, HEAD + height + FOOT, radius, tuple(columns))
+
+
+def widths_of(layers: Sequence[Dense]) -> list[int]:
+    """Return the number of inputs, then each layer's number of outputs."""
+    return [layers[0].n_inputs, *(layer.n_outputs for layer in layers)]
 
 
 def captions_of(layers: Sequence[Dense], i: int) -> tuple[str, ...]:

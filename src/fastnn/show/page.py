@@ -16,7 +16,7 @@ from fastnn._version import __version__
 from fastnn.show import elements, summary, svg
 from fastnn.show.elements import element
 from fastnn.show.histogram import histogram
-from fastnn.show.layout import plural
+from fastnn.show.layout import plural, widths_of
 
 if TYPE_CHECKING:
     from fastnn.network import Network
@@ -84,7 +84,7 @@ def policy(style: str, script: str) -> str:
 
 def heading(net: Network, name: str) -> Iterator[Element]:
     """Yield what the page is of."""
-    widths = "-".join(str(n) for n in (net.n_inputs, *(layer.n_outputs for layer in net.layers)))
+    widths = "-".join(map(str, widths_of(net.layers)))
     yield element("h1", name)
     yield element("p", f"A network of {widths}, {plural(net.n_parameters, 'parameter')}, {net.dtype}.")
 

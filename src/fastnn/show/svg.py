@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from fastnn.show.elements import element
-from fastnn.show.layout import BLOCK, FOOT, LINE, Column, Layout, layout, parts, plural
+from fastnn.show.layout import BLOCK, FOOT, LINE, Column, Layout, layout, parts, plural, widths_of
 
 if TYPE_CHECKING:
     from fastnn.layers import Dense
@@ -63,7 +63,7 @@ def drawing(layers: Sequence[Dense], key: str | None = None, live: bool = False)
 
 def heading(layers: Sequence[Dense]) -> str:
     """Return the drawing's title."""
-    widths = "-".join(str(n) for n in (layers[0].n_inputs, *(layer.n_outputs for layer in layers)))
+    widths = "-".join(map(str, widths_of(layers)))
     return f"Network {widths} with {plural(sum(layer.n_parameters for layer in layers), 'parameter')}"
 
 
