@@ -227,7 +227,7 @@ def open_model(path: str | os.PathLike[str]) -> Network:
     Parameters
     ----------
     path : str or path-like
-        A safetensors file that `Network.save` wrote, or a ``.keras`` file.
+        A safetensors file that `Network.save` wrote, a ``.keras`` file, or an ONNX file.
 
     Returns
     -------
