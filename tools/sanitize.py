@@ -94,8 +94,7 @@ TOOLS = {
         preload=("libtsan.so",),
         wrapper=("setarch", "-R"),  # its shadow memory has a fixed place
         environment={
-            "TSAN_OPTIONS": "ignore_noninstrumented_modules=0:exitcode=0:"
-            f"suppressions={HERE}/tools/tsan.supp:log_path={{logs}}/tsan",
+            "TSAN_OPTIONS": "ignore_noninstrumented_modules=0:exitcode=0:log_path={logs}/tsan",
             "OMP_TOOL_LIBRARIES": "{archer}",  # tells it of OpenMP's forks, joins and barriers
         },
         tests=(
@@ -119,11 +118,7 @@ TOOLS = {
         needs="valgrind",
         wrapper=(
             *("valgrind", "--quiet", "--error-limit=no", "--num-callers=30", "--trace-children=no"),
-            *(
-                f"--suppressions={HERE}/tools/valgrind.supp",
-                "--leak-check=full",
-                "--show-leak-kinds=definite",
-            ),
+            *("--leak-check=full", "--show-leak-kinds=definite"),
             "--log-file={logs}/valgrind.%p",
         ),
         environment={"PYTHONMALLOC": "malloc"},
