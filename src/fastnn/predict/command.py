@@ -6,6 +6,7 @@ import argparse
 import csv
 from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,9 +14,10 @@ import fastnn
 from fastnn.arguments import CommandError, either, positive, target_named
 from fastnn.formats.files import replacing
 from fastnn.network import Network
+from fastnn.predict.beside import Beside, OnDisk
 from fastnn.predict.inputs import READERS, Source, open_sources
 from fastnn.predict.outputs import ANSWERS, WRITERS, Answer
-from fastnn.predict.tables import Options
+from fastnn.predict.tables import Array, Options
 from fastnn.streaming import progress_bar, rows_in_block
 
 DESCRIPTION = f"""\
@@ -127,7 +129,7 @@ def refuse_own_input(path: Path, sources: Sequence[Source], target: Path) -> Non
 
 
 def stream(net: Network, sources: Sequence[Source], answer: Answer, options: argparse.Namespace) -> None:
-    """Read, compute and write, a block at a time."""
+    """Read and compute a block at a time, and write one beside the next."""
     rows = rows_in_block(net, options.batch_size)
     known = [source.table.rows for source in sources if source.table.rows is not None]
     total = sum(known) if len(known) == len(sources) else None
@@ -136,8 +138,15 @@ def stream(net: Network, sources: Sequence[Source], answer: Answer, options: arg
         progress_bar(total, False if options.quiet else None) as bar,
         closing(WRITERS[options.output.suffix.lower()](file, answer.layout)) as writer,
     ):
-        for source in sources:
-            for y in net.iter_predict(source.blocks(rows, allow_nan=options.nan == "keep")):
-                writer.write(answer.of(y))
-                bar.update(len(y))
+        disk = OnDisk(file)
+
+        def write(y: Array) -> None:
+            writer.write(answer.of(y))
+            disk.follow()
+            bar.update(len(y))
+
+        with Beside() as writing:
+            for source in sources:
+                for y in net.iter_predict(source.blocks(rows, allow_nan=options.nan == "keep")):
+                    writing.do(partial(write, y))
         writer.finish()

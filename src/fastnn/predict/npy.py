@@ -10,11 +10,13 @@ import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Literal, NamedTuple
 
 import numpy as np
 
+from fastnn.predict.beside import Beside
 from fastnn.predict.tables import Array, Block, DataFileError, Options, Table
 from fastnn.predict.writers import Layout, Writer
 
@@ -39,6 +41,8 @@ MAX_HEADER_BYTES = 10_000
 READ_BYTES = 2**20
 # Of a request for more, Linux may do the beginning only: what the device reads at once.
 ADVICE_BYTES = 2**21
+# So that neither the disk nor the network waits for the other where they are about as fast.
+BLOCKS_AHEAD = 2
 
 
 class Header(NamedTuple):
@@ -137,26 +141,30 @@ def mapped(file: IO[bytes], header: Header, rows: int, label: str) -> Iterator[A
     """
     n, width = header.shape
     order: Literal["F", "C"] = "F" if header.fortran_order else "C"
-    for start in range(0, n, rows):
-        stop = min(start + rows, n)
-        if width == 0:
-            yield np.empty((stop - start, 0), header.dtype)
-            continue
-        try:
-            whole = np.memmap(file, header.dtype, "r", header.size, header.shape, order)
-        except ValueError as error:
-            raise DataFileError(f"{label} was cut short while it was read: {error}") from error
-        if not header.fortran_order:
-            ask_for(file, header.size + stop * header.row_bytes, min(rows, n - stop) * header.row_bytes)
-        yield np.asarray(whole[start:stop])
-        del whole
+    asked = header.size + rows * header.row_bytes
+    with Beside(BLOCKS_AHEAD) as reading:
+        for start in range(0, n, rows):
+            stop = min(start + rows, n)
+            if width == 0:
+                yield np.empty((stop - start, 0), header.dtype)
+                continue
+            try:
+                whole = np.memmap(file, header.dtype, "r", header.size, header.shape, order)
+            except ValueError as error:
+                raise DataFileError(f"{label} was cut short while it was read: {error}") from error
+            if not header.fortran_order:
+                needed = min(header.size + (stop + BLOCKS_AHEAD * rows) * header.row_bytes, header.end)
+                reading.do(partial(ask_for, file, asked, needed))
+                asked = needed
+            yield np.asarray(whole[start:stop])
+            del whole
 
 
-def ask_for(file: IO[bytes], start: int, size: int) -> None:
+def ask_for(file: IO[bytes], start: int, stop: int) -> None:
     """Ask the system for bytes that will be needed, so that it reads while the network computes."""
     if hasattr(os, "posix_fadvise"):
-        for piece in range(start, start + size, ADVICE_BYTES):
-            os.posix_fadvise(file.fileno(), piece, ADVICE_BYTES, os.POSIX_FADV_WILLNEED)
+        for piece in range(start, stop, ADVICE_BYTES):
+            os.posix_fadvise(file.fileno(), piece, min(ADVICE_BYTES, stop - piece), os.POSIX_FADV_WILLNEED)
 
 
 def read(file: IO[bytes], header: Header, rows: int) -> Iterator[Array]:
