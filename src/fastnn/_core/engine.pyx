@@ -26,6 +26,7 @@ import numpy as np
 
 from fastnn._core import dispatch
 from fastnn._core.checks import check_out, may_overlap, real_array, thread_count
+from fastnn._core.packing import aligned_zeros, pack, pad_rows
 
 cdef extern from "openmp.h" nogil:
     int openmp_max_threads()
@@ -438,35 +439,6 @@ cdef inline void start_layer(Engine engine, const row_block *block, int i, fastn
 
 cdef inline char *aligned(char *p) noexcept nogil:
     return p + (-<uintptr_t>p) % ALIGNMENT
-
-
-def aligned_zeros(Py_ssize_t n, dtype):
-    """Return n zeros that begin a cache line."""
-    cdef cnp.ndarray memory = np.zeros(n * dtype.itemsize + ALIGNMENT, np.uint8)
-    cdef Py_ssize_t skip = (-<uintptr_t>cnp.PyArray_DATA(memory)) % ALIGNMENT
-    return memory[skip : skip + n * dtype.itemsize].view(dtype)
-
-
-def pack(weight, Py_ssize_t panel, Py_ssize_t lanes):
-    """Return weight (n_outputs, n_inputs) in panels of columns, as table.h says."""
-    n_outputs, n_inputs = weight.shape
-    whole, left = divmod(n_outputs, panel)
-    last = 0 if left == 0 else lanes if left <= lanes else panel
-    packed = aligned_zeros((whole * panel + last) * n_inputs, weight.dtype)
-    full = packed[: whole * panel * n_inputs].reshape(whole, n_inputs, panel)
-    full[...] = weight[: whole * panel].reshape(whole, panel, n_inputs).transpose(0, 2, 1)
-    if left:
-        packed[whole * panel * n_inputs :].reshape(n_inputs, last)[:, :left] = weight[whole * panel :].T
-    return packed
-
-
-def pad_rows(weight):
-    """Return weight with zeros behind each row, up to a multiple of 16, as table.h says."""
-    n_outputs, n_inputs = weight.shape
-    width = -(-n_inputs // 16) * 16
-    padded = aligned_zeros(n_outputs * width, weight.dtype).reshape(n_outputs, width)
-    padded[:, :n_inputs] = weight
-    return padded
 
 
 include "sharing.pxi"
