@@ -14,6 +14,7 @@ import pytest
 from predicting import NET, X, csv_of, in_a_folder_with_the_model, predict, predicted, refused
 from support import Array, same_bits
 
+from fastnn import Dense, Network
 from fastnn.predict import command, npy, text
 from fastnn.predict.tables import Options
 
@@ -71,6 +72,20 @@ class TestCsv:
         Path("x.csv").write_text("0" * 10_000)
         assert refused(capsys, "x.csv") == "x.csv, line 1: it has 1000 characters or more"
 
+    @pytest.mark.parametrize("first", ["1,x,3,4", "x,2,3,4", "1,2,3,NA", "id,2019,2020,2021", ",1,b,3"])
+    def test_a_first_line_of_text_and_numbers(self, first: str, capsys: pytest.CaptureFixture[str]) -> None:
+        Path("x.csv").write_text(f"{first}\n1,2,3,4\n")
+        assert refused(capsys, "x.csv") == (
+            f"x.csv begins with {first}: both text and numbers. Names of columns, or a bad row? "
+            "Say --header or --no-header"
+        )
+        assert len(predicted("x.csv", "--header")) == 1
+        assert refused(capsys, "x.csv", "--no-header").startswith("x.csv, line 1, column ")
+
+    def test_a_long_first_line_is_shown_in_part(self, capsys: pytest.CaptureFixture[str]) -> None:
+        Path("x.csv").write_text(f"1,{'x' * 1000},3,4,5\n")
+        assert refused(capsys, "x.csv").startswith(f"x.csv begins with 1,{'x' * 20},3,4,…: both text and")
+
     def test_header(self, capsys: pytest.CaptureFixture[str]) -> None:
         Path("x.csv").write_text(csv_of(X, "0,1,2,3"))
         assert refused(capsys, "x.csv") == (
@@ -91,6 +106,38 @@ class TestCsv:
         assert len(predicted("x.csv", "--header", "--columns", "5,6,7,8")) == 101
         Path("x.csv").write_text(csv_of(X))
         assert refused(capsys, "x.csv", "--no-header") == "x.csv, line 1, column 0: 'a' isn't a number"
+
+
+class TestOneColumn:
+    """Where an empty line can be a row."""
+
+    @pytest.fixture(autouse=True)
+    def narrow(self) -> None:
+        Network([Dense([[2.0]], [1.0])]).save("net.safetensors")
+
+    @pytest.mark.parametrize(
+        ("lines", "outputs"),
+        [
+            ("1\n\n2\n", [3, np.nan, 5]),
+            ("\n\n1\n2", [np.nan, np.nan, 3, 5]),
+            ("x\n\n1\n\n\n2\n\n\n", [np.nan, 3, np.nan, np.nan, 5]),
+            ("\nx\n1\n", [3]),
+            ('1\n""\n2\n', [3, np.nan, 5]),
+            ("1\r\n\r\n2\r\n", [3, np.nan, 5]),
+        ],
+    )
+    @pytest.mark.parametrize("rows", ["1", "100"])
+    def test_an_empty_line_is_a_missing_number(self, lines: str, outputs: list[float], rows: str) -> None:
+        Path("x.csv").write_text(lines, newline="")
+        np.testing.assert_array_equal(predicted("x.csv", "--batch-size", rows)[:, 0], outputs)
+
+    def test_its_line_is_named(self, capsys: pytest.CaptureFixture[str]) -> None:
+        Path("x.csv").write_text("x\n1\n2\n\n\n3\n")
+        assert refused(capsys, "x.csv", "--nan=error") == "x.csv, line 4, column 'x' is NaN or missing"
+
+    def test_those_at_the_end_are_none(self) -> None:
+        Path("x.csv").write_text("x\n1\n" + "\n" * 1000)
+        assert len(predicted("x.csv", "--nan=error")) == 1
 
 
 class TestNan:

@@ -59,7 +59,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--header",
         action=argparse.BooleanOptionalAction,
-        help="whether a .csv file's first line names the columns (default: if it has text)",
+        help="whether a .csv file's first line names the columns (default: if it is all text, and an error "
+        "where that is in doubt)",
     )
     parser.add_argument("--member", metavar="NAME", help="an array of a .npz file (default: all in turn)")
     parser.add_argument(

@@ -21,7 +21,7 @@ class DataFileError(CommandError):
 class Options(NamedTuple):
     """What the user says of the inputs; each format takes what concerns it."""
 
-    header: bool | None = None  # whether a .csv has one; None: if its first line has text
+    header: bool | None = None  # whether a .csv has one; None: what its first line looks like
     member: str | None = None  # which array of a .npz; None: all of them
 
 

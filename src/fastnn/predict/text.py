@@ -28,6 +28,8 @@ Record = list[str]
 MAX_FIELDS = 2**15
 # In characters, and no file of another kind is read into memory for want of line ends.
 MAX_LINE = 2**24
+# Of each field of a first line that could be either.
+FIELD_SHOWN = 20
 
 
 class CsvTable(Table):
@@ -37,10 +39,10 @@ class CsvTable(Table):
 
     def __init__(self, path: Path, header: bool | None) -> None:
         with open_text(path) as file:
-            first = next(records(path, Lines(file)), None)
+            first = next(filter(None, (record for _, record in records(path, Lines(file)))), None)
         if first is None:
             raise DataFileError(f"{path} is empty")
-        fields = [field.strip() for field in first[1]]
+        fields = [field.strip() for field in first]
         self.has_header = is_header(path, fields) if header is None else header
         super().__init__(path, fields if self.has_header else None, len(fields), None)
 
@@ -49,9 +51,7 @@ class CsvTable(Table):
         rows = min(rows, max(MAX_FIELDS // self.width, 1))
         with open_text(self.path) as file:
             lines = Lines(file)
-            found = self.checked(records(self.path, lines))
-            if self.has_header:
-                next(found)
+            found = self.checked(self.after_header(records(self.path, lines)))
             while block := list(islice(found, rows)):
                 numbers = [line for line, _ in block]
                 fields = [record for _, record in block]
@@ -62,9 +62,25 @@ class CsvTable(Table):
                     values = self.exact(fields, numbers, columns)
                 yield Block(values.reshape(len(fields), len(columns)), numbers)
 
+    def after_header(self, found: Iterator[tuple[int, Record]]) -> Iterator[tuple[int, Record]]:
+        """Return the records without the first one that isn't empty, if that names the columns."""
+        if self.has_header:
+            next(line for line, record in found if record)
+        return found
+
     def checked(self, found: Iterable[tuple[int, Record]]) -> Iterator[tuple[int, Record]]:
-        """Yield the records if they have as many fields as the first one."""
+        """Yield the records if they have as many fields as the first one; empty ones are none.
+
+        In a file of one column an empty line is a missing number, if any more come after it.
+        """
+        empty = 0
         for line, record in found:
+            if not record:
+                empty += 1
+                continue
+            if empty and self.width == 1:
+                yield from ((number, [""]) for number in range(line - empty, line))
+                empty = 0
             if len(record) != self.width:
                 raise DataFileError(
                     f"{self.where(line)} has {len(record)} field{'s' * (len(record) > 1)}, "
@@ -112,32 +128,38 @@ def open_text(path: Path) -> TextIO:
 
 
 def records(path: Path, lines: Iterable[str]) -> Iterator[tuple[int, Record]]:
-    """Yield each record and the line that it begins in, but none of empty lines."""
+    """Yield each record and the line that it begins in; that of an empty line is empty."""
     reader = csv.reader(lines, strict=True)
     line = 1
     try:
         for record in reader:
-            if record:
-                yield line, record
+            yield line, record
             line = reader.line_num + 1
     except csv.Error as error:
         raise DataFileError(f"{path}, line {line}: {error}") from error
 
 
 def is_header(path: Path, fields: Record) -> bool:
-    """Whether a first line names columns: whether it has text."""
+    """Whether a first line names columns: whether it has text, where nothing speaks against it."""
     numbered = fields[fields[0] == "" :]  # pandas writes its index first, which has no name
+    kinds = {is_number(field) for field in fields if field}
     if numbered and numbered == [str(i) for i in range(len(numbered))]:
-        raise DataFileError(
-            f"{path} begins with {','.join(fields[:4])}{',…' if len(fields) > 4 else ''}: names of columns, "
-            "or numbers? Say --header or --no-header"
-        )
+        doubt = "names of columns, or numbers?"
+    elif len(kinds) == 2:
+        doubt = "both text and numbers. Names of columns, or a bad row?"
+    else:
+        return kinds == {False}
+    start = ",".join(field[:FIELD_SHOWN] for field in fields[:4]) + (",…" if len(fields) > 4 else "")
+    raise DataFileError(f"{path} begins with {start}: {doubt} Say --header or --no-header")
+
+
+def is_number(field: str) -> bool:
+    """Whether a field has a number."""
     try:
-        for field in fields:
-            number(field)
+        number(field)
     except ValueError:
-        return True
-    return False
+        return False
+    return True
 
 
 def number(text: str) -> float:
