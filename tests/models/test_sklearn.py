@@ -146,6 +146,21 @@ class TestRefused:
         with pytest.raises(ValueError, match="has a RobustScaler, expected one of StandardScaler"):
             fastnn.from_sklearn(estimator)
 
+    @pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor, StandardScaler, MinMaxScaler, Pipeline])
+    def test_subclasses(self, kind: Any) -> None:
+        mine = type("Mine", (kind,), {"__doc__": "Might compute anything."})
+        x, y = data("float64")
+        if issubclass(kind, MLPClassifier | MLPRegressor):
+            estimator = make_pipeline(StandardScaler(), mlp(mine))
+        elif kind is Pipeline:
+            estimator = mine([("scaler", StandardScaler()), ("mlp", mlp(MLPRegressor))])
+        else:
+            estimator = make_pipeline(mine(), mlp(MLPRegressor))
+        fit(estimator, x, y > 0 if kind is MLPClassifier else y)
+        message = rf"Mine is a subclass of scikit-learn's {kind.__name__}, which may do something else"
+        with pytest.raises(TypeError, match=message):
+            fastnn.from_sklearn(estimator)
+
     def test_functions_of_the_target(self) -> None:
         x, y = data("float64")
         estimator = TransformedTargetRegressor(mlp(MLPRegressor), func=np.arcsinh, inverse_func=np.sinh)

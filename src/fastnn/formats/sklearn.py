@@ -132,6 +132,19 @@ def fitted(estimator: Any, attribute: str) -> Any:
 
 
 def kind_of(estimator: object) -> str | None:
-    """Return the name of scikit-learn's own class that something is of, without importing the library."""
-    own = (kind.__name__ for kind in type(estimator).__mro__ if kind.__module__.startswith("sklearn."))
-    return next(own, None)
+    """Return the name of the class that something is of, if that is scikit-learn's, which isn't imported."""
+    kind = type(estimator)
+    if is_own(kind):
+        return kind.__name__
+    base = next(filter(is_own, kind.__mro__), None)
+    if base is not None:
+        raise TypeError(
+            f"{kind.__module__}.{kind.__qualname__} is a subclass of scikit-learn's {base.__name__}, "
+            f"which may do something else: pass a {base.__name__} with its attributes"
+        )
+    return None
+
+
+def is_own(kind: type) -> bool:
+    """Whether a class is one of scikit-learn's."""
+    return kind.__module__.startswith("sklearn.")
