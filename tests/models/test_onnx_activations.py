@@ -48,6 +48,10 @@ def test_operator(operator: str, attributes: dict[str, Any], name: str) -> None:
         ("low", {"low": 0.0}, "relu"),
         ("low", {"low": -0.5}, "clip(-0.5, 3.4028234663852886e+38)"),
         ("- high", {"high": 0.5}, "clip(-3.4028234663852886e+38, 0.5)"),
+        ("low high", {"low": 0.0, "high": np.inf}, "relu"),
+        ("low high", {"low": -0.5, "high": np.inf}, "clip(-0.5, 3.4028234663852886e+38)"),
+        ("low high", {"low": -np.inf, "high": 0.5}, "clip(-3.4028234663852886e+38, 0.5)"),
+        ("low high", {"low": -np.inf, "high": np.inf}, "identity"),
     ],
 )
 def test_clip(bounds: str, constants: dict[str, Any], name: str) -> None:
@@ -60,6 +64,13 @@ def test_clip_by_attributes() -> None:
     net = agree(after_gemm(node("Clip", "z", "y", min=-0.3, max=0.4), opset=10), WIDE)
     assert activation_of(net) == "clip(-0.3, 0.4)"
     assert activation_of(fastnn.from_onnx(after_gemm(node("Clip", "z", "y", min=0.0), opset=6))) == "relu"
+
+
+@pytest.mark.parametrize("bounds", [(np.inf, np.inf), (-np.inf, -np.inf), (np.nan, 1.0)])
+def test_bounds_that_leave_nothing(bounds: tuple[float, float]) -> None:
+    constants = dict(zip(("low", "high"), map(np.float32, bounds), strict=True))
+    message = r"'the_y' \(Clip\): (low|high) is .*, expected a finite number"
+    refused(after_gemm(node("Clip", "z low high", "y"), constants=constants), message)
 
 
 def test_bounds_in_float64_keep_their_digits() -> None:

@@ -16,6 +16,8 @@ from fastnn.formats.onnx.operators import Context, Operator, Operators, Value, d
 
 SELU_ALPHA, SELU_GAMMA = 1.67326319217681884765625, 1.05070102214813232421875  # ONNX's defaults, float32
 
+NO_BOUNDS = [-math.inf, math.inf]
+
 
 def activated(context: Context, x: Value, name: str, *parameters: float) -> Affine:
     """Return an activation of data."""
@@ -118,11 +120,14 @@ def clip(
     min: float | None = None,
     max: float | None = None,
 ) -> Value:
-    """Return x within two bounds, which are inputs since opset 11."""
+    """Return x within two bounds, which are inputs since opset 11; an infinite one is none."""
     if context.node.opset < 11:
         bounds = [None if value is None else decimal(value) for value in (min, max)]
     else:
         bounds = [None if value is None else one_number(value) for value in (low, high)]
+    if bounds == NO_BOUNDS:
+        return data(x)
+    bounds = [None if bound == none else bound for bound, none in zip(bounds, NO_BOUNDS, strict=True)]
     if bounds == [0.0, None]:
         return activated(context, x, "relu")
     limits = np.finfo(np.float64 if data(x).element == "float64" else np.float32)
