@@ -122,6 +122,19 @@ def test_a_folder_that_cannot_be_synchronised(tmp_path: Path, monkeypatch: pytes
     assert fastnn.load(tmp_path / "net.safetensors") == NEW
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="symbolic links want rights there")
+def test_a_loop_of_links(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    for path in (tmp_path / "a", tmp_path / "a" / "net.safetensors"):
+        with pytest.raises(OSError, match="symbolic links"):
+            NEW.save(path)
+    (tmp_path / "c").symlink_to("new")
+    NEW.save(tmp_path / "c")
+    assert (tmp_path / "c").is_symlink()
+    assert fastnn.load(tmp_path / "new") == NEW
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names")
 def test_a_pipe_or_a_device_stays_what_it_is(tmp_path: Path) -> None:
     path = tmp_path / "pipe"

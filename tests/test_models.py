@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import sys
+from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import fastnn
 from fastnn import Dense, ModelFileError, Network
 from fastnn.extras import need
+
+needs_h5py, needs_onnx = (
+    pytest.mark.skipif(find_spec(package) is None, reason=f"{package} isn't installed")
+    for package in ("h5py", "onnx")
+)
 
 NET = Network([Dense([[0.5, -0.25], [1.0, 2.0]], [0.1, -0.1], "relu"), Dense([[1.0, -1.0]])])
 
@@ -48,6 +57,27 @@ def test_another_file(tmp_path: Path) -> None:
         fastnn.open_model(tmp_path / "nothing.safetensors")
     with pytest.raises(OSError, match=tmp_path.name):
         fastnn.open_model(tmp_path)
+
+
+READERS: list[Any] = [fastnn.open_model, fastnn.load, lambda path: fastnn.from_torch(path, "relu")]
+READERS += [
+    pytest.param(fastnn.from_keras, marks=needs_h5py),
+    pytest.param(fastnn.from_onnx, marks=needs_onnx),
+]
+
+
+@pytest.mark.parametrize("read", READERS)
+def test_what_is_no_file_is_refused_at_once(read: Callable[[Path], Network], tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError if os.name == "posix" else OSError, match=tmp_path.name):
+        read(tmp_path)
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.onnx")
+        for path in (tmp_path / "pipe.onnx", Path("/dev/zero")):
+            with pytest.raises(ModelFileError, match=f"{path.name} is a pipe or a device, expected a file"):
+                read(path)
+        (tmp_path / "loop").symlink_to("loop")
+        with pytest.raises(OSError, match="symbolic links"):
+            read(tmp_path / "loop")
 
 
 def test_a_missing_package_is_named() -> None:

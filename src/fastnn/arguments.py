@@ -7,6 +7,8 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from fastnn.formats.files import resolved
+
 
 class CommandError(ValueError):
     """What keeps a command from its work and is for the user to mend: printed in one line."""
@@ -32,12 +34,12 @@ def target(text: str) -> Path:
     argparse.ArgumentTypeError
         If the folder doesn't exist or can't be written, or something else than a file stands there.
     """
-    path = Path(text).resolve()
-    if path.exists() and not path.is_file():
-        raise argparse.ArgumentTypeError(f"{text} isn't a file")
-    if not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(f"{text}: the folder {path.parent} doesn't exist")
     try:
+        path = resolved(text)
+        if path.exists() and not path.is_file():
+            raise argparse.ArgumentTypeError(f"{text} isn't a file")
+        if not path.parent.is_dir():
+            raise argparse.ArgumentTypeError(f"{text}: the folder {path.parent} doesn't exist")
         with tempfile.TemporaryFile(dir=path.parent):
             return path
     except OSError as error:

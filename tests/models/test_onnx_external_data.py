@@ -104,6 +104,25 @@ def test_refused(path: Path, where: Any, complaint: str) -> None:
     fails(path, outside(*where), complaint)
 
 
+def test_a_file_is_read_once(path: Path) -> None:
+    w = outside("plain.bin").graph.initializer[0]
+    others = [onnx.TensorProto.FromString(w.SerializeToString()) for _ in range(3)]
+    for i, tensor in enumerate(others):
+        tensor.name, tensor.external_data[0].value = f"w{i}", f"{'./' * (i + 1)}plain.bin"
+    model = model_of(
+        [node("Add", "w0 w1", "s"), node("Add", "s w2", "t"), node("MatMul", "x t", "y")],
+        {tensor.name: tensor for tensor in others},
+    )
+    fails(path, model, "'w1' has external data that together are more than the 48 bytes of '././plain.bin'")
+    half = [outside("plain.bin", str(start), "24").graph.initializer[0] for start in (0, 24)]
+    for name, tensor in zip("vw", half, strict=True):
+        tensor.name, tensor.dims[:] = name, (2, 3)
+    model = model_of(
+        [node("Concat", "v w", "u", axis=0), node("MatMul", "x u", "y")], {t.name: t for t in half}
+    )
+    assert same_bits(read(path, model).layers[0].weight, W.T)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="symbolic links want rights there")
 def test_no_link_leads_out(path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     elsewhere = tmp_path_factory.mktemp("elsewhere")

@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -25,7 +26,7 @@ def kind_of(path: str | os.PathLike[str]) -> str:
     The formats go by their usual suffix without the dot; one that is no model's is returned as it is.
     """
     name = os.fsdecode(path)
-    with open(path, "rb") as file:  # a missing file or a folder is an OSError that names it
+    with open_file(path) as file:
         start = file.read(300)
         size = os.fstat(file.fileno()).st_size
     if is_pickle(start):
@@ -40,6 +41,15 @@ def kind_of(path: str | os.PathLike[str]) -> str:
     if start[8:9] == b"{" and int.from_bytes(start[:8], "little") < size:
         return "safetensors"
     return Path(name).suffix.lower().removeprefix(".")
+
+
+def open_file(path: str | os.PathLike[str]) -> BinaryIO:
+    """Open a model file; one that is missing, or a folder, is an OSError that names it."""
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        # A pipe may never begin, a device never end.
+        raise ModelFileError(f"{os.fsdecode(path)} is a pipe or a device, expected a file")
+    return open(path, "rb")
 
 
 def is_pickle(start: bytes) -> bool:
@@ -81,7 +91,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
     At any moment the old file is there whole, or the new one; after an error, the old one.
     """
-    path = Path(os.fsdecode(path)).resolve()
+    path = resolved(path)
     if path.exists() and not (path.is_file() or path.is_dir()):
         # A device or a pipe would be gone, /dev/null for all.
         raise OSError(errno.EINVAL, "is no regular file, and isn't replaced by one", str(path))
@@ -100,6 +110,13 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         raise
     if os.name == "posix":
         keep_entry(path.parent)
+
+
+def resolved(path: str | os.PathLike[str]) -> Path:
+    """Return the file that a path leads to, there or not; links that lead in a circle are an OSError."""
+    with contextlib.suppress(FileNotFoundError):
+        os.stat(path)  # pathlib raises a RuntimeError, or none
+    return Path(os.fsdecode(path)).resolve()
 
 
 def keep_entry(folder: Path) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from fastnn.extras import need
 from fastnn.formats import keras
-from fastnn.formats.files import ModelFileError, kind_of, parse_json
+from fastnn.formats.files import ModelFileError, kind_of, open_file, parse_json
 from fastnn.layers import Dense
 
 Array = np.ndarray[Any, Any]
@@ -52,7 +52,7 @@ def read(path: str | os.PathLike[str]) -> list[Dense]:
 
 def read_zip(path: str) -> tuple[Any, bytes]:
     """Return what the configuration says, and the file of weights."""
-    with open(path, "rb") as file:  # a missing file or a folder is an OSError that names it
+    with open_file(path) as file:
         check_end(path, file)
         try:
             with zipfile.ZipFile(file) as archive:

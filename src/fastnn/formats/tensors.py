@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from fastnn.formats.files import ModelFileError, parse_json, shown
+from fastnn.formats.files import ModelFileError, open_file, parse_json, shown
 
 Array = np.ndarray[Any, Any]
 
@@ -20,7 +20,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, Array]
     import safetensors
 
     path = os.fsdecode(path)
-    with open(path, "rb") as file:  # a missing file or a folder is an OSError that names it
+    with open_file(path) as file:
         size = os.fstat(file.fileno()).st_size
         header = read_header(path, file, size)
         data = file.tell()

@@ -12,7 +12,8 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, TypeProto, ValueInfoProto
 
-from fastnn.formats.onnx.tensors import Array, to_array
+from fastnn.formats.files import open_file
+from fastnn.formats.onnx.tensors import Array, Folder, to_array
 
 # Protocol buffers have no longer messages.
 MAX_BYTES = 2**31 - 1
@@ -30,7 +31,7 @@ class Node:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     attributes: Mapping[str, AttributeProto]
-    folder: Path | None
+    folder: Folder | None
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Graph:
     outputs: Mapping[str, TypeProto]
     tensors: Mapping[str, TensorProto]
     makers: Mapping[str, int]
-    folder: Path | None
+    folder: Folder | None
 
     def constant(self, name: str) -> Array | None:
         """Return an initializer's numbers, if there is one of that name."""
@@ -69,7 +70,7 @@ def open_graph(source: str | os.PathLike[str] | ModelProto, external_data: bool)
             raise ValueError("external data belongs to a file, but this is a model in memory")
         return graph_of(source, None)
     path = Path(os.fsdecode(source))
-    with open(path, "rb") as file:  # a missing file or a folder is an OSError that names it
+    with open_file(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size > MAX_BYTES:
             raise ValueError(f"it has {size} bytes, but an ONNX file has {MAX_BYTES} at most")
@@ -79,10 +80,10 @@ def open_graph(source: str | os.PathLike[str] | ModelProto, external_data: bool)
         model.ParseFromString(data)
     except DecodeError as error:
         raise ValueError(f"it is no sound ONNX file: {error}") from error
-    return graph_of(model, path.parent if external_data else None)
+    return graph_of(model, Folder(path.parent) if external_data else None)
 
 
-def graph_of(model: ModelProto, folder: Path | None) -> Graph:
+def graph_of(model: ModelProto, folder: Folder | None) -> Graph:
     """Return a model's graph, if every name in it means one thing."""
     opsets = read_opsets(model)
     graph = model.graph
@@ -122,7 +123,7 @@ def standard_domain(domain: str) -> str:
 
 
 def read_node(
-    i: int, node: NodeProto, opsets: Mapping[str, int], own: Set[tuple[str, str]], folder: Path | None
+    i: int, node: NodeProto, opsets: Mapping[str, int], own: Set[tuple[str, str]], folder: Folder | None
 ) -> Node:
     """Return a node; its label is what errors call it, and `own` are the model's own functions."""
     name, operator, domain = text(node.name), text(node.op_type), standard_domain(text(node.domain))

@@ -54,7 +54,7 @@ def element(number: int) -> Element:
         raise ValueError(f"element type {name}, expected real numbers") from None
 
 
-def to_array(tensor: TensorProto, folder: Path | None) -> Array:
+def to_array(tensor: TensorProto, folder: Folder | None) -> Array:
     """Return a tensor as an array; bfloat16 becomes float32, which holds it exactly.
 
     External data is read from `folder`; None refuses it.
@@ -103,7 +103,7 @@ def from_field(numbers: Any, kind: Element, count: int) -> Array:
     return np.array(numbers, dtype)
 
 
-def external_bytes(tensor: TensorProto, kind: Element, count: int, folder: Path | None) -> bytes:
+def external_bytes(tensor: TensorProto, kind: Element, count: int, folder: Folder | None) -> bytes:
     """Return a tensor's bytes from a file in the model's folder, nowhere else."""
     if folder is None:
         raise ValueError("its data in another file, which is read with external_data=True only")
@@ -113,12 +113,30 @@ def external_bytes(tensor: TensorProto, kind: Element, count: int, folder: Path 
     length = whole_number("length", entries.get("length", str(size)))
     if length != size:
         raise ValueError(f"{length} bytes of external data, expected {size}")
-    with open(confined(folder, entries.get("location", "")), "rb") as file:
-        available = os.fstat(file.fileno()).st_size
-        if offset + length > available:
-            raise ValueError(f"external data up to byte {offset + length} of a file of {available}")
-        file.seek(offset)
-        return file.read(length)
+    return folder.read(entries.get("location", ""), offset, length)
+
+
+class Folder:
+    """A model's folder, with files of tensors' data: all data of a file together are no more than it has."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.unread: dict[Path, int] = {}  # bytes
+
+    def read(self, location: Any, offset: int, length: int) -> bytes:
+        """Return a piece of a file."""
+        path = confined(self.path, location)
+        with open(path, "rb") as file:
+            available = os.fstat(file.fileno()).st_size
+            if offset + length > available:
+                raise ValueError(f"external data up to byte {offset + length} of a file of {available}")
+            self.unread[path] = self.unread.get(path, available) - length
+            if self.unread[path] < 0:
+                raise ValueError(
+                    f"external data that together are more than the {available} bytes of {location!r}"
+                )
+            file.seek(offset)
+            return file.read(length)
 
 
 def whole_number(name: str, text: Any) -> int:
