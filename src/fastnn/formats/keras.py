@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from fastnn.extras import need
+from fastnn.formats import trial
 from fastnn.formats.chain import Chain
 from fastnn.formats.files import parse_json, shown
 from fastnn.formats.keras_config import Part, Source, member, parts
@@ -20,6 +21,11 @@ from fastnn.formats.peers import activation_of, is_number, peer_of
 from fastnn.layers import Dense
 
 Array = np.ndarray[Any, Any]
+
+# On trial, of the largest output; and of the difference between the layers in their dtype and in float64.
+TOLERANCE = 1e-2  # graphics processors multiply with 11 bits
+HALF_TOLERANCE = 0.1  # where anything is computed in float16 or bfloat16
+ROUNDINGS = 100
 
 SMALLEST_DEVIATION = 1e-7  # keras.config.epsilon() when nobody has changed it
 
@@ -34,11 +40,17 @@ class Live:
         """Return a layer of the model."""
         return Live(lambda: self.find().get_layer(name))
 
+    def in_order(self, names: Iterable[str]) -> list[str]:
+        """Return the names of a Sequential's layers, its input first, and one that is used again as often."""
+        used = [layer.name for layer in self.find().layers]
+        return [name for name in names if name not in used] + used
+
     def arrays(self, count: int) -> list[Array]:
         """Return the layer's variables."""
         found: list[Array] = self.find().get_weights()
         if len(found) != count:
-            raise ValueError(f"it has {len(found)} variables, expected {count}: a model must be built")
+            unbuilt = "" if found else ": a model must be built"
+            raise ValueError(f"it has {len(found)} variables, expected {count}{unbuilt}")
         return found
 
 
@@ -50,7 +62,41 @@ def is_model(model: object) -> bool:
 
 def read_model(model: Any) -> list[Dense]:
     """Return the dense layers of a live model."""
-    return read_config(parse_json(model.to_json(), "the model's configuration"), Live(lambda: model))
+    text = model.to_json()
+    layers = read_config(parse_json(text, "the model's configuration"), Live(lambda: model))
+    check_functions(model)
+    compare(model, layers, HALF_TOLERANCE if "float16" in text else TOLERANCE)
+    return layers
+
+
+def check_functions(model: Any) -> None:
+    """Raise if an activation is called like one of Keras's and isn't: the configuration has its name only."""
+    for layer in model.layers:
+        function = getattr(layer, "activation", None)
+        if function is not None and not str(function.__module__).startswith("keras."):
+            kind = type(layer).__name__
+            raise ValueError(
+                f"{kind} {layer.name!r}: its activation is {function.__name__} of {function.__module__}"
+            )
+        if hasattr(layer, "layers"):
+            check_functions(layer)
+
+
+def compare(model: Any, layers: Sequence[Dense], tolerance: float) -> None:
+    """Raise unless the layers do what the model does: something in it may have been replaced."""
+    keras = need("keras", "Reading a model")
+    x = trial.rows(layers)
+    narrow, exact = (
+        trial.outputs([layer.astype(dtype) for layer in layers], x) for dtype in (x.dtype, "float64")
+    )
+    shape = model.inputs[0].shape[1:]
+    found = keras.ops.convert_to_numpy(model(x.reshape(-1, *shape), training=False))
+    with np.errstate(invalid="ignore"):
+        limit = tolerance * trial.largest(exact) + ROUNDINGS * np.abs(narrow - exact)
+    if not trial.same(found.astype(np.float64), narrow, limit):
+        raise ValueError(
+            "the model does something else than its layers, one after the other: other numbers come out"
+        )
 
 
 def read_config(config: Any, source: Source) -> list[Dense]:

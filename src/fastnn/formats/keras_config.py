@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -20,6 +20,9 @@ class Source(Protocol):
 
     def child(self, name: str, kind: str, nth: int) -> Source:
         """Return the source of a model's layer by its name, or as the nth of those of its class."""
+
+    def in_order(self, names: Iterable[str]) -> list[str]:
+        """Return the names of a Sequential's layers as they are computed: the configuration has each once."""
 
     def arrays(self, count: int) -> list[Array]:
         """Return a layer's variables, of which there must be so many."""
@@ -47,7 +50,7 @@ def parts(model: Any, source: Source, depth: int = 0) -> Iterator[Part]:
     found = {part.name: part for part in [part_of(layer, source, seen) for layer in layers]}
     if len(found) != len(layers):
         raise ValueError("two of its layers have the same name")
-    for name in found if kind == "Sequential" else linear_order(config, found):
+    for name in source.in_order(found) if kind == "Sequential" else linear_order(config, found):
         part = found[name]
         if part.kind in MODELS:
             yield from parts(part.layer, part.source, depth + 1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import zipfile
+from collections.abc import Iterable
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -103,6 +104,10 @@ class Stored:
         """Return the group of a model's layer; groups are called after classes, and counted."""
         group = f"{IN_FILE.get(kind, kind)}_{nth}".removesuffix("_0")
         return Stored(self.h5py, self.group, self.size, f"{self.path}layers/{group}/")
+
+    def in_order(self, names: Iterable[str]) -> list[str]:
+        """Return the names of a Sequential's layers: that one is used again is lost when Keras saves it."""
+        return list(names)
 
     def arrays(self, count: int) -> list[Array]:
         """Return the layer's variables: they are called 0, 1, 2."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from fastnn.activations import check_name
 from fastnn.extras import need
-from fastnn.formats import tensors
+from fastnn.formats import tensors, trial
 from fastnn.formats.chain import Chain
 from fastnn.formats.files import ModelFileError, kind_of
 from fastnn.formats.peers import activation_of, peer_of
@@ -22,8 +22,7 @@ from fastnn.layers import Dense, parameter_dtype
 Array = np.ndarray[Any, Any]
 
 DOES_NOTHING = ("Dropout", "Dropout1d", "AlphaDropout", "FeatureAlphaDropout")
-TESTED_ROWS = 8
-TOLERANCE = 1e-6  # in float64, of the largest one of an output
+TOLERANCE = 1e-6  # on trial, in float64, of the largest number in a column
 
 
 def is_module(model: object) -> bool:
@@ -151,14 +150,12 @@ def add(chain: Chain, part: Any) -> None:
 def compare(model: Any, layers: Sequence[Dense]) -> None:
     """Raise unless the layers do what the module does: its forward may do more than its children."""
     torch = need("torch", "Reading a module")
-    x = np.random.default_rng(0).standard_normal((TESTED_ROWS, layers[0].n_inputs))
-    a: Array = x
-    for layer in layers:
-        a = layer(a)
+    x = trial.rows(layers)
     try:
         with torch.no_grad():
             expected = as_array("its output", model(torch.from_numpy(x)))
-        why = None if same(expected, a) else "other numbers come out"
+        limit = TOLERANCE * trial.largest(expected, axis=0)
+        why = None if trial.same(expected, trial.outputs(layers, x), limit) else "other numbers come out"
     except (TypeError, ValueError, RuntimeError) as error:
         why = str(error)
     if why is not None:
@@ -166,14 +163,6 @@ def compare(model: Any, layers: Sequence[Dense]) -> None:
             f"the forward of {type(model).__name__} does something else than its children, one after the "
             f"other: pass its state_dict() and activations ({why})"
         )
-
-
-def same(expected: Array, a: Array) -> bool:
-    """Whether two outputs agree to what rounding in float64 leaves, each column by its own size."""
-    if expected.shape != a.shape:
-        return False
-    limit = TOLERANCE * np.max(np.abs(expected), axis=0, initial=0, where=np.isfinite(expected))
-    return bool(np.all(np.isclose(a, expected, rtol=0, atol=limit, equal_nan=True)))
 
 
 def write(layers: Sequence[Dense]) -> Any:
