@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import safetensors.numpy
 
 import fastnn
 from fastnn import Dense, ModelFileError, Network
+from fastnn.cli import main
 
 RNG = np.random.default_rng(0)
 W1, B1, W2, B2 = (RNG.standard_normal(shape).astype(np.float32) for shape in ((5, 4), 5, (3, 5), 3))
@@ -38,8 +41,71 @@ def test_a_file(tmp_path: Path) -> None:
     path = tmp_path / "state.safetensors"
     safetensors.numpy.save_file(STATE, path)
     assert fastnn.from_torch(path, activations="tanh") == NET
-    with pytest.raises(ModelFileError, match=r"wasn't written by fastnn.*fastnn\.from_torch"):
-        fastnn.open_model(path)
+    for read in (fastnn.open_model, fastnn.load):
+        with pytest.raises(ModelFileError, match=r"no activations.*fastnn\.from_torch\(path, 'relu'\)"):
+            read(path)
+
+
+@pytest.mark.parametrize("name", ["bn.num_batches_tracked", "bn.running_mean", "running_var"])
+def test_batch_normalisation(tmp_path: Path, name: str) -> None:
+    state = {**STATE, name: np.array(3)}
+    message = f"{name} is of a batch normalisation.*pass the module itself"
+    with pytest.raises(ValueError, match=message):
+        fastnn.from_torch(state, activations="tanh")
+    path = tmp_path / "state.safetensors"
+    safetensors.numpy.save_file(state, path)
+    for read in (fastnn.open_model, fastnn.load, lambda path: fastnn.from_torch(path, "tanh")):
+        with pytest.raises(ModelFileError, match=f"state.safetensors: {message}"):
+            read(path)
+
+
+class TestInTheShell:
+    @pytest.fixture(autouse=True)
+    def state(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        safetensors.numpy.save_file(STATE, "my state.safetensors")
+
+    def test_what_is_missing_and_what_supplies_it(self, capsys: pytest.CaptureFixture[str]) -> None:
+        np.save("x.npy", np.ones((3, 4)))
+        for arguments in (
+            ("predict", "my state.safetensors", "x.npy", "-o", "y.npy"),
+            ("summary", "my state.safetensors"),
+            ("convert", "my state.safetensors", "net.safetensors"),
+        ):
+            assert main(arguments) == 1
+            error = capsys.readouterr().err
+            assert error.startswith(
+                f"fastnn {arguments[0]}: error: my state.safetensors has weights, but no activations"
+            )
+            assert error.count("\n") == 1
+            (command,) = re.findall("`fastnn (.*)`", error)
+        assert main(shlex.split(command)) == 0
+        assert fastnn.load("NEW.safetensors") == fastnn.from_torch(STATE, "relu")
+        assert main(["predict", "NEW.safetensors", "x.npy", "-o", "y.npy"]) == 0
+
+    def test_activations_of_each_layer(self) -> None:
+        for names in (["tanh"], ["tanh", "identity"], ["clip(-1, 2)", "softmax"]):
+            assert main(["convert", "my state.safetensors", "net.safetensors", "--activations", *names]) == 0
+            assert fastnn.load("net.safetensors") == fastnn.from_torch(STATE, names)
+
+    @pytest.mark.parametrize(
+        ("names", "message"),
+        [
+            (["tanh"] * 3, "activations has 3 names, expected 2 for 2 layers, or one less"),
+            (["swoosh"], "activation is 'swoosh', expected one of"),
+        ],
+    )
+    def test_activations_that_do_not_fit(
+        self, names: list[str], message: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["convert", "my state.safetensors", "net.safetensors", "--activations", *names]) == 1
+        assert message in capsys.readouterr().err
+        assert not Path("net.safetensors").exists()
+
+    def test_another_file(self, capsys: pytest.CaptureFixture[str]) -> None:
+        Path("net.onnx").write_bytes(b"")
+        assert main(["convert", "net.onnx", "net.safetensors", "--activations", "relu"]) == 1
+        assert "--activations are a state dict's, but net.onnx is no safetensors" in capsys.readouterr().err
 
 
 def test_the_order_is_natural() -> None:
@@ -58,7 +124,7 @@ def test_bfloat16(tmp_path: Path) -> None:
         "0.weight": {"dtype": "BF16", "shape": [2, 4], "data_offsets": [0, 16]},
     }
     data = bits.tobytes() + np.array([0.5, 65504], "<f2").tobytes()
-    net = fastnn.from_torch(write_raw(tmp_path / "b.safetensors", header, data), activations="relu")
+    net = fastnn.from_torch(write_raw(tmp_path / "b.safetensors", header, data), activations="identity")
     assert net.dtype == np.float32
     np.testing.assert_array_equal(net.layers[0].weight, values.reshape(2, 4))
     assert np.signbit(net.layers[0].weight[1, 1])
@@ -70,7 +136,7 @@ def test_bfloat16(tmp_path: Path) -> None:
     [
         ({"fc1.weight": None}, r"weight.*|fc1.bias of shape \(5,\) belongs to no linear layer"),
         ({"fc1.weight": W1[0]}, r"fc1.weight of shape \(4,\) belongs to no linear layer"),
-        ({"bn.running_mean": B1}, r"bn.running_mean of shape \(5,\) belongs to no linear layer"),
+        ({"bn.running_mean": B1}, "bn.running_mean is of a batch normalisation"),
         ({"fc1.weight_g": W1}, r"fc1.weight_g of shape \(5, 4\) belongs to no linear layer"),
         ({"fc1.bias": B2}, r"fc1.weight: bias has shape \(3,\), but weight \(5, 4\) expects \(5,\)"),
         ({"fc2.weight": W1}, r"fc2.weight: .*\(5, 4\).*5 features come in|fc2.weight: bias has shape"),
@@ -94,6 +160,11 @@ def test_activations_that_do_not_fit() -> None:
             fastnn.from_torch(STATE, activations=names)
     with pytest.raises(ValueError, match="activation is 'swoosh'"):
         fastnn.from_torch(STATE, activations=["swoosh"])
+    one = {"weight": np.ones((2, 3)), "bias": np.zeros(2)}
+    with pytest.raises(ValueError, match=r"only one layer: pass \['softmax'\] if it has that"):
+        fastnn.from_torch(one, activations="softmax")
+    assert fastnn.from_torch(one, activations=["softmax"]).layers[0].activation == "softmax"
+    assert fastnn.from_torch(one, activations=[]) == fastnn.from_torch(one, activations="identity")
     with pytest.raises(ValueError, match="no weight"):
         fastnn.from_torch({}, activations="relu")
     with pytest.raises(TypeError, match="model is a list"):

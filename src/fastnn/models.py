@@ -57,10 +57,12 @@ def from_torch(model: Any, activations: str | Sequence[str] | None = None) -> Ne
         neighbour, as it is at inference), the activations that fastnn has, and Dropout, Flatten and Identity,
         which do nothing here; in ``Sequential``s or not. Or a state dict, or a safetensors file of one, for
         which PyTorch needn't be installed: weights and biases of linear layers, put in the natural order of
-        their names (layer 2 before layer 10). Nothing is read from a pickle, as ``torch.save`` writes.
+        their names (layer 2 before layer 10), without batch normalisation, whose place and epsilon it
+        doesn't have. Nothing is read from a pickle, as ``torch.save`` writes.
     activations : str or sequence of str, optional
         What a state dict leaves open: the layers' activations, of which the last may be left out, for
-        identity. One name is that of all layers but the last. With a module, its state dict is taken.
+        identity. One name is that of all layers but the last, of which there must be some. With a module,
+        its state dict is taken.
 
     Returns
     -------
@@ -133,7 +135,7 @@ def from_sklearn(estimator: Any) -> Network:
     Raises
     ------
     TypeError
-        If it is no such estimator.
+        If it is no such estimator, or one of a subclass: that may compute something else.
     ValueError
         If it isn't fitted, or has a step or activation that fastnn hasn't.
 
@@ -194,9 +196,16 @@ def from_keras(model: Any) -> Network:
     TypeError
         If the model is neither.
     ValueError
-        If the model isn't built, isn't a chain, or has a layer or activation that fastnn hasn't.
+        If the model isn't built, isn't a chain, or has a layer or activation that fastnn hasn't; or on trial
+        does something else than its layers.
     ImportError
         If h5py isn't installed, and model is a file.
+
+    Notes
+    -----
+    A model in memory is tried on eight rows of random numbers, and its outputs are compared with the
+    network's. Where a layer is used twice in a ``Sequential``, Keras saves one use only: the file is read as
+    Keras itself reads it.
 
     Examples
     --------

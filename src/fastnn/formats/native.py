@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -64,8 +65,9 @@ def read_description(path: str, text: str | None) -> tuple[list[Any], Any]:
     """Return the layers' activations from the JSON in the metadata, and its golden vectors."""
     if text is None:
         raise ModelFileError(
-            f"{path} wasn't written by fastnn: its metadata has no 'fastnn'. "
-            "What a state dict leaves open, the activations, fastnn.from_torch takes"
+            f"{path} has weights, but no activations: it is a state dict, not a network of fastnn's. "
+            f"`fastnn convert {shlex.quote(path)} NEW.safetensors --activations relu` makes one of it, "
+            "fastnn.from_torch(path, 'relu') reads it"
         )
     description = parse_json(text, f"{path}: 'fastnn' in the metadata")
     found = description.get("schema") if isinstance(description, dict) else description

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -14,6 +15,9 @@ Array = np.ndarray[Any, Any]
 # A header has some 100 bytes for each tensor. Parsed, it can take 40 times its size.
 MAX_HEADER = 2 << 20
 
+# What only a batch normalisation has; where it stands, and its epsilon, are not in a state dict.
+BATCH_NORM = ("running_mean", "running_var", "num_batches_tracked")
+
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, Array]]:
     """Return the metadata and the tensors of a file: floating-point numbers, bfloat16 as float32."""
@@ -23,6 +27,10 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, Array]
     with open_file(path) as file:
         size = os.fstat(file.fileno()).st_size
         header = read_header(path, file, size)
+        try:
+            refuse_batch_norm(header)
+        except ValueError as error:
+            raise ModelFileError(f"{path}: {error}") from error
         data = file.tell()
         tensors = {}
         try:
@@ -65,6 +73,16 @@ def read_header(path: str, file: BinaryIO, size: int) -> dict[str, Any]:
     if not isinstance(header, dict):
         raise ModelFileError(f"{path} is no sound safetensors file: its header is {shown(header)}")
     return header
+
+
+def refuse_batch_norm(names: Iterable[object]) -> None:
+    """Raise if a state dict with such names has a batch normalisation."""
+    for name in names:
+        if str(name).rpartition(".")[2] in BATCH_NORM:
+            raise ValueError(
+                f"{name!s:.80} is of a batch normalisation, which a state dict says too little of: "
+                "pass the module itself to fastnn.from_torch"
+            )
 
 
 def read_bfloat16(file: BinaryIO, data: int, about: dict[str, Any]) -> Array:

@@ -43,23 +43,23 @@ def read_file(path: str | os.PathLike[str], activations: str | Sequence[str] | N
 
 def read_state_dict(state: Mapping[str, Any], activations: str | Sequence[str] | None) -> list[Dense]:
     """Return the dense layers of a state dict: its weights, in the natural order of their names."""
-    for name in state:
-        if str(name).rpartition(".")[2] == "num_batches_tracked":
-            raise ValueError(f"{name} is of a batch normalisation, which is read from a module only")
+    tensors.refuse_batch_norm(state)
     state = {name: as_array(name, value) for name, value in state.items()}
     weights = [name for name in sorted(state, key=natural) if is_weight(name, state[name])]
     if not weights:
         raise ValueError("the state dict has no weight, expected names like '0.weight'")
-    names = spread(activations, len(weights))
+    biases = [f"{name.removesuffix('weight')}bias" for name in weights]
+    used = {*weights, *biases}
+    for name, value in state.items():
+        if name not in used:
+            raise ValueError(f"{name} of shape {value.shape} belongs to no linear layer")
     chain = Chain()
-    for name, activation in zip(weights, names, strict=True):
+    for name, bias, activation in zip(weights, biases, spread(activations, len(weights)), strict=True):
         try:
-            chain.linear(state.pop(name), state.pop(f"{name.removesuffix('weight')}bias", None))
+            chain.linear(state[name], state.get(bias))
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
         chain.activate(activation)
-    for name, value in state.items():
-        raise ValueError(f"{name} of shape {value.shape} belongs to no linear layer")
     return chain.layers()
 
 
@@ -67,6 +67,11 @@ def spread(activations: str | Sequence[str] | None, n_layers: int) -> list[str]:
     """Return an activation for each layer: one name is for all but the last, and the last may be left out."""
     if activations is None:
         raise ValueError("activations is missing: a state dict doesn't say which they are")
+    if isinstance(activations, str) and n_layers == 1 and activations != "identity":
+        raise ValueError(
+            f"activations is {activations!r}, one name, which all layers but the last have, "
+            f"but there is only one layer: pass [{activations!r}] if it has that"
+        )
     hidden = [activations] * (n_layers - 1) if isinstance(activations, str) else list(activations)
     if len(hidden) not in (n_layers - 1, n_layers):
         raise ValueError(
