@@ -6,6 +6,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+import fuzz_onnx_constants
 import numpy as np
 from mutations import damage
 from onnx_models import helper, model_of, node, numpy_helper, onnx, perceptron
@@ -161,9 +162,12 @@ def change(rng: random.Random, model: Any) -> None:
 
 
 def damaged(rng: random.Random, data: bytes, other: bytes) -> bytes:
-    """Return a file with its bytes damaged, or with other values in fields that are sound by themselves."""
-    if rng.random() < 0.5:
+    """Return a file with its bytes damaged, with other values in fields, or whose weight is computed."""
+    deed = rng.random()
+    if deed < 0.4:
         return damage(rng, data, other)
+    if deed > 0.8:
+        return fuzz_onnx_constants.weight(rng)
     model = onnx.ModelProto.FromString(data)
     for _ in range(rng.choice([1, 1, 1, 2, 3, 5])):
         change(rng, model)

@@ -27,9 +27,9 @@ class Budget:
     def __init__(self) -> None:
         self._left = SPARE_NUMBERS
 
-    def earn(self, numbers: int) -> None:
-        """Allow for work on numbers that the file holds."""
-        self._left += WORK_ON_A_NUMBER * numbers
+    def earn(self, constant: Array) -> None:
+        """Allow for work on numbers that the file holds, of which integers may be as short as a byte."""
+        self._left += constant.size * (WORK_ON_A_NUMBER if constant.dtype.kind == "f" else 1)
 
     def spend(self, numbers: int) -> None:
         """Take from what is left."""

@@ -12,6 +12,8 @@ import numpy as np
 from fastnn.formats.onnx.affine import Affine
 from fastnn.formats.onnx.tensors import Array
 
+SUM_COST = 1000  # in numbers: what a sum takes beside the numbers that it makes
+
 
 def product(tensor: Affine, constant: Array, label: str) -> Affine:
     """Return ``numpy.matmul(tensor, constant)``.
@@ -85,6 +87,7 @@ def without_axes(tensor: Affine, *axes: int) -> Affine:
 
 def total(first: Affine, second: Affine) -> Affine:
     """Return the sum of two tensors of one layer's activations."""
+    first.layer.budget.spend(SUM_COST)
     first, second = first.broadcast(second.shape), second.broadcast(first.shape)
     check_one_chain([first, second])
     if first.matrix is second.matrix and np.array_equal(first.rows, second.rows):

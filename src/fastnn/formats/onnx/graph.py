@@ -17,6 +17,7 @@ from fastnn.formats.onnx.tensors import Array, Folder, to_array
 
 # Protocol buffers have no longer messages.
 MAX_BYTES = 2**31 - 1
+MAX_PARTS = 150_000  # of nodes: as Python's objects they take ten times the memory that they have in the file
 OLDEST_OPSET = 6  # before, operators had other attributes; PyTorch and others began with 6 or later
 
 
@@ -87,6 +88,9 @@ def graph_of(model: ModelProto, folder: Folder | None) -> Graph:
     """Return a model's graph, if every name in it means one thing."""
     opsets = read_opsets(model)
     graph = model.graph
+    parts = sum(1 + len(node.input) + len(node.output) + len(node.attribute) for node in graph.node)
+    if parts > MAX_PARTS:
+        raise ValueError(f"its nodes have {parts} parts, expected {MAX_PARTS} at most")
     if graph.sparse_initializer:
         raise ValueError("it has sparse initializers, which fastnn doesn't read")
     tensors = unique("initializer", ((text(tensor.name), tensor) for tensor in graph.initializer))

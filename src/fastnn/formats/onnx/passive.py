@@ -26,7 +26,7 @@ def constant(
     """Return the tensor that the node holds."""
     if value is not None:
         array = to_array(value, context.node.folder)
-        context.budget.earn(array.size)
+        context.budget.earn(array)
         return array
     for real in (value_float, value_floats):
         if real is not None:

@@ -30,7 +30,7 @@ OPERATORS = Operators(
     }
 )
 MAX_MESSAGE = 400  # the names and numbers in it can be a file's worst
-NODE_COST = 100  # in numbers: what reading a node takes beside the numbers that it makes
+INPUT_COST = 100  # in numbers: what an input of a node takes beside the numbers that are made of it
 
 
 def read(
@@ -152,7 +152,7 @@ def apply(node: Node, inputs: Sequence[Value | None], budget: Budget) -> Value:
         raise ValueError(f"an operator{where} that has no place in a chain of dense layers")
     if node.operator not in ("Identity", "Cast") and any(isinstance(x, Affine) and x.spread for x in inputs):
         raise ValueError("data that was reshaped to (-1, 1), which mixes examples")
-    budget.spend(NODE_COST)
+    budget.spend(INPUT_COST * (1 + len(inputs)))
     return operator(Context(node, budget), inputs)
 
 
@@ -162,7 +162,7 @@ def value_of(name: str, graph: Graph, values: dict[str, Value], budget: Budget) 
         constant = graph.constant(name)
         if constant is None:
             raise ValueError(f"value {name[:100]!r}, which nothing before it makes")
-        budget.earn(constant.size)
+        budget.earn(constant)
         values[name] = constant
     return values[name]
 
