@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from itertools import pairwise
@@ -73,15 +74,18 @@ def with_parameters(row: Activation) -> Iterator[str]:
 SPELLINGS = tuple(name for row in TABLE if not row.row_wise for name in with_parameters(row))
 
 
-def interrupt(*command: str, seconds: float = 30) -> tuple[int, list[str]]:
-    """Start a command, send it SIGINT once it has printed a line; return its exit code and what it says.
+def interrupt(*command: str, wait: float = 0, seconds: float = 30) -> tuple[int, list[str]]:
+    """Start a command, interrupt it as Ctrl-C does, its children too; return its exit code and what it says.
 
-    It has so many seconds to end.
+    That comes when it has printed a line and some time has passed; it has so many seconds to end.
     """
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as running:
         assert running.stdout is not None
         running.stdout.readline()
-        running.send_signal(signal.SIGINT)
+        time.sleep(wait)
+        os.killpg(running.pid, signal.SIGINT)
         _, err = running.communicate(timeout=seconds)
     return running.returncode, err.splitlines()
 

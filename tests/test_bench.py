@@ -19,6 +19,7 @@ import fastnn
 from fastnn import cli
 from fastnn.bench import cases, command, files, kernels, timing
 from fastnn.bench.limits import limits
+from fastnn.bench.report import noise_lines
 
 BENCH = [sys.executable, "-m", "fastnn", "bench"]
 SPREADS = {
@@ -106,6 +107,17 @@ class TestMeasure:
         assert report["machine"]["threads"].startswith("2 threads")
         check_run(report["runs"][0])
         assert fastnn.get_num_threads() == before
+
+
+def test_noise_is_named() -> None:
+    quiet, noisy = ({"call_ns": {"min": 1.0, "median": 1.1, "max": worst}} for worst in (1.2, 40.0))
+
+    def run(*figures: object) -> dict[str, object]:
+        return {section: figures if section == "layers" else [] for section in SPREADS}
+
+    assert list(noise_lines([run(*[quiet] * 9, noisy), run(quiet)])) == []
+    (line,) = noise_lines([run(quiet, noisy), run(noisy)])
+    assert line.startswith("Noise: in 2 of 3 cases the slowest turn took over 1.5 times as long")
 
 
 @pytest.mark.parametrize("threads", [1, 2])

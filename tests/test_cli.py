@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support import ISAS
+from support import ISAS, interrupt, run_python
 
 import fastnn
-from fastnn import Dense, Network, _build_info
+from fastnn import Dense, Network, _build_info, demo
+from fastnn.arguments import CommandError
 
 
 def fastnn_command(*arguments: str, **environment: str) -> Any:
@@ -54,6 +57,18 @@ def test_demo() -> None:
     assert all(speed > 0 for _, speed in found.values())
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for another process")
+def test_ctrl_c_in_the_demo() -> None:
+    # By then it waits for a process of its own.
+    assert interrupt(sys.executable, "-um", "fastnn", "demo", wait=0.6) == (130, ["interrupted"])
+
+
+def test_demo_without_its_second_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
+    with pytest.raises(CommandError, match=r"the process of the digits ended with 1: $"):
+        demo.run()
+
+
 class TestInfo:
     def test_rows(self) -> None:
         rows = dict(re.split(r"\s{2,}", line, maxsplit=1) for line in printed("info").splitlines())
@@ -73,10 +88,34 @@ class TestInfo:
         assert f"{isa} (FASTNN_ISA)" in text
         assert "5 (FASTNN_NUM_THREADS)" in text
 
-    def test_unknown_isa(self) -> None:
-        done = fastnn_command("info", FASTNN_ISA="avx9")
-        assert done.returncode == 1
-        assert "ImportError: FASTNN_ISA is 'avx9'" in done.stderr
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("FASTNN_ISA", "avx9", "FASTNN_ISA is 'avx9', but this build lacks it; available: "),
+        ("FASTNN_NUM_THREADS", "abc", "FASTNN_NUM_THREADS is 'abc', expected an integer from 1 up"),
+    ],
+)
+class TestBadSettings:
+    def test_of_the_command(self, name: str, value: str, message: str) -> None:
+        (script,) = entry_points(group="console_scripts", name="fastnn")
+        code = f"import sys; from {script.module} import main; sys.exit(main())"
+        done = run_python(code, "info", **{name: value})
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith(f"fastnn: error: {message}")
+        assert done.stderr.count("\n") == 1
+
+    def test_of_the_module(self, name: str, value: str, message: str) -> None:
+        done = fastnn_command("info", **{name: value})
+        assert (done.returncode, done.stdout) == (1, "")
+        assert message in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+def test_another_failure_of_the_import_is_not_hidden() -> None:
+    code = "import sys; sys.modules['numpy'] = None; from _fastnn_command import main; main()"
+    done = run_python(code)
+    assert done.stderr.startswith("Traceback")
 
 
 def test_version() -> None:

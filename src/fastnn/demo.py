@@ -15,6 +15,7 @@ import numpy as np
 
 import fastnn
 from fastnn import reference
+from fastnn.arguments import CommandError
 
 Array = np.ndarray[Any, Any]
 
@@ -44,8 +45,12 @@ def run() -> None:
     """Print both parts, the second from a process whose libraries all have one thread."""
     worked_example()
     print(flush=True)
-    code = "from fastnn import demo; demo.digits()"
-    subprocess.run([sys.executable, "-c", code], env={**os.environ, **ONE_THREAD}, check=True)
+    command = [sys.executable, "-c", "from fastnn import demo; demo.digits()"]
+    environment = {**os.environ, **ONE_THREAD}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    print(done.stdout, end="")
+    if done.returncode:
+        raise CommandError(f"the process of the digits ended with {done.returncode}: {done.stderr}")
 
 
 def worked_example() -> None:

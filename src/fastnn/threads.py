@@ -122,7 +122,8 @@ def _detect() -> tuple[int, str]:
         try:
             return thread_count("FASTNN_NUM_THREADS", int(text)), "FASTNN_NUM_THREADS"
         except ValueError:
-            raise ImportError(f"FASTNN_NUM_THREADS is {text!r}, expected an integer from 1 up") from None
+            message = f"FASTNN_NUM_THREADS is {text!r}, expected an integer from 1 up"
+            raise ImportError(message, name="fastnn") from None
     n, why = _processors()
     quota = _quota()
     if quota < n:

@@ -222,7 +222,8 @@ def _choose():
         problem = "this processor (or its operating system) lacks it"
     else:
         problem = "this build lacks it"
-    raise ImportError(f"FASTNN_ISA is {wanted!r}, but {problem}; available: {', '.join(available)}")
+    message = f"FASTNN_ISA is {wanted!r}, but {problem}; available: {', '.join(available)}"
+    raise ImportError(message, name="fastnn")
 
 
 CHOSEN, REASON = _choose()

@@ -15,7 +15,7 @@ from fastnn.arguments import target
 from fastnn.bench import files, timing
 from fastnn.bench.kernels import FULL, QUICK, Job, Runner, Turns
 from fastnn.bench.limits import limits
-from fastnn.bench.report import SECTIONS, limit_lines
+from fastnn.bench.report import SECTIONS, limit_lines, noise_lines
 
 DTYPES = ("float32", "float64")
 MATPLOTLIB_MISSING = "needs matplotlib: pip install matplotlib"
@@ -93,6 +93,8 @@ def measure(isas: Iterable[str], dtypes: Iterable[str], threads: int, turns: Tur
             flush=True,
         )
         runs = [measure_one(isa, dtype, threads, turns) for isa in isas for dtype in dtypes]
+        for line in noise_lines(runs):
+            print(f"\n{line}")
     return {"machine": machine, "rounds": turns.rounds, "turn_seconds": turns.seconds, "runs": runs}
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from fastnn.bench.timing import spread
 
 Figures = Mapping[str, Any]
+
+# On a quiet machine few cases have turns so far apart, the slowest over the fastest, even with --quick.
+WIDE = 1.5
+FEW = 0.1
 
 
 class Section(NamedTuple):
@@ -105,3 +109,14 @@ def limit_lines(run: Figures) -> Iterator[str]:
     yield f"{run['isa']}, {run['dtype']}: multiply-adds in registers, the peak: {peak} GFLOP/s"
     reads = (f"{size(r['bytes'])} {spread(r['gbytes_per_second'])}" for r in limits["read"])
     yield f"reading, GB/s: {'; '.join(reads)}"
+
+
+def noise_lines(runs: Iterable[Figures]) -> Iterator[str]:
+    """Yield a warning if the turns of many cases were far apart."""
+    calls = [figures["call_ns"] for run in runs for section in SECTIONS for figures in run[section]]
+    wide = sum(call["max"] > WIDE * call["min"] for call in calls)
+    if wide > FEW * len(calls):
+        yield (
+            f"Noise: in {wide} of {len(calls)} cases the slowest turn took over {WIDE} times as long as the "
+            "fastest. Something else is running; measure again without it."
+        )
