@@ -50,10 +50,6 @@ numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 
 doctest_test_doctest_blocks = ""  # those of docstrings are among the tests
-doctest_global_setup = """
-import numpy as np
-import fastnn
-"""
 
 plot_include_source = True
 plot_html_show_source_link = False

@@ -47,9 +47,8 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
-    server = HTTPServer(
-        ("127.0.0.1", options.port), Handler
-    )  # one socket for all: the kernel shares requests out
+    # One socket for all workers: the system shares requests out.
+    server = HTTPServer(("127.0.0.1", options.port), Handler)
     fastnn.set_num_threads(1)  # the workers are what makes use of the processors
     print(f"{options.workers} workers at port {server.server_port}", flush=True)
     for _ in range(options.workers - 1):

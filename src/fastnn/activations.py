@@ -42,8 +42,11 @@ def check_name(name: object) -> str:
 
     Examples
     --------
-    >>> check_name("leaky_relu(0.20)"), check_name("hard_sigmoid(0.2)"), check_name("clip(0, 6)")
-    ('leaky_relu(0.2)', 'hard_sigmoid(0.2, 0.5)', 'clip')
+    >>> from fastnn.activations import check_name
+    >>> check_name("leaky_relu(0.20)"), check_name("hard_sigmoid(0.2)")
+    ('leaky_relu(0.2)', 'hard_sigmoid(0.2, 0.5)')
+    >>> check_name("clip(0, 6)")
+    'clip'
     """
     return str(parse(name))
 

@@ -138,8 +138,16 @@ def draw_units(axes: Axes, plan: Layout, column: Column, values: Array | None) -
                 colour = POSITIVE if values[k] > 0 else NEGATIVE
                 axes.add_patch(circle(**place, facecolor=colour, alpha=0.6 * sizes[k], linewidth=0))
             size = SMALL * plan.radius / RADIUS
-            axes.text(column.x, y, f"{values[k]:.3g}", ha="center", va="center", fontsize=size)
+            axes.text(column.x, y, short(values[k]), ha="center", va="center", fontsize=size)
         axes.add_patch(circle(**place, fill=False, edgecolor=ink()))
+
+
+def short(value: float) -> str:
+    """Return a number with as many digits as fit into a unit: 0.0976 would be too long."""
+    size = abs(value)
+    if size != 0 and (size < 0.001 or size >= 10_000):
+        return f"{value:.0e}"
+    return f"{round(value, 3):g}" if size < 1 else f"{value:.3g}"
 
 
 def ink() -> str:

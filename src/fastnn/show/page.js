@@ -21,12 +21,13 @@ function forward(x) {
   return steps;
 }
 
-// A number with six digits, and one with as many as fit into a unit.
+// A number with six digits, and one with as many as fit into a unit: 0.0976 would be too long.
 const digits = (value) => String(Number(value.toPrecision(6)));
 function short(value, radius) {
   const size = Math.abs(value);
-  if (size !== 0 && (size < 0.001 || size >= 10000)) return value.toExponential(0);
-  return String(Number(value.toPrecision(radius > 15 ? 3 : 2)));
+  const places = radius > 15 ? 3 : 2;
+  if (size !== 0 && (size < 10 ** -places || size >= 10000)) return value.toExponential(0);
+  return String(Number(size < 1 ? value.toFixed(places) : value.toPrecision(places)));
 }
 
 const sliders = [...document.querySelectorAll("input[type=range]")];

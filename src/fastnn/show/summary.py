@@ -54,7 +54,7 @@ def html(net: Network) -> Element:
         "table",
         element("thead", element("tr", *(element("th", name, scope="col") for name in HEAD[:4]))),
         element("tbody", *(line(row[:4]) for row in layers)),
-        element("tfoot", line([*total[:3], f"{total.parameters} {total.dtype}"])),
+        element("tfoot", line([f"total, {total.dtype}", *total[1:4]])),
     )
 
 
