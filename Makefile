@@ -119,7 +119,7 @@ bench: $(VENV)/.bench
 # The examples run first, then the pages are made; a warning is an error.
 docs: $(VENV)/.docs
 	$(BIN)/sphinx-build -q -W -n -b doctest docs build/docs/doctest
-	$(BIN)/sphinx-build -q -W -n -b html docs build/docs/html
+	$(BIN)/sphinx-build -q -W -n -E -b html docs build/docs/html
 	@echo "build/docs/html/index.html"
 
 # For each CPython found here, repaired, checked, and tested as installed: TESTS= for fewer tests.

@@ -54,11 +54,18 @@ def html(net: Network) -> Element:
         "table",
         element("thead", element("tr", *(element("th", name, scope="col") for name in HEAD[:4]))),
         element("tbody", *(line(row[:4]) for row in layers)),
-        element("tfoot", line([f"total, {total.dtype}", *total[1:4]])),
+        element(
+            "tfoot",
+            element(
+                "tr",
+                element("th", f"{total.layer}, {total.dtype}", scope="row", colspan=3),
+                element("td", total.parameters),
+            ),
+        ),
     )
 
 
-def line(cells: tuple[str, ...] | list[str]) -> Element:
+def line(cells: tuple[str, ...]) -> Element:
     """Return a row: its first cell is its heading."""
     first, *others = cells
     return element("tr", element("th", first, scope="row"), *(element("td", cell) for cell in others))
