@@ -80,13 +80,16 @@ UNIX_WARNINGS = (
     "-Wno-pass-failed",
 )
 MATH_LIBRARY = [] if sys.platform == "win32" else ["m"]
-FORBIDDEN_FLAGS = ("-Ofast", "-ffast-math", "-funsafe-math-optimizations", "-mdaz-ftz", "-ffp-model=fast")
+FORBIDDEN_FLAGS = (
+    *("-Ofast", "-ffast-math", "-funsafe-math-optimizations", "-mdaz-ftz", "-ffp-model=fast"),
+    "-fsingle-precision-constant",  # no other flag takes it back
+)
 # What no flag shows, such as a CC that is a script, shows in a module built like ours, when it is loaded.
 PROBE = """
 #ifndef __FAST_MATH__
 #define __FAST_MATH__ 0
 #endif
-__attribute__((visibility("default"))) int fast_math(void) { return __FAST_MATH__; }
+__attribute__((visibility("default"))) int fast_math(void) { return __FAST_MATH__ || 0.1 == 0.1f; }
 """
 LOAD_PROBE = """
 import ctypes, sys
@@ -233,8 +236,8 @@ def refuse_fast_math(variable: str, flags: list[str]) -> None:
 
 def stop_at_fast_math(what: str) -> NoReturn:
     sys.exit(
-        f"fastnn: {what}, which would change the floating-point mode of the whole process and break fastnn's "
-        f"results; remove it and build again"
+        f"fastnn: {what}, which would break fastnn's results, and may change the floating-point mode of the "
+        f"whole process; remove it and build again"
     )
 
 
