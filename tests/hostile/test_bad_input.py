@@ -50,6 +50,8 @@ NAMES: list[Any] = [
 ]
 NUMBERS: list[Any] = [0.5, 2, np.float32(0.1), float("nan")]
 DTYPES: list[Any] = [None, "float32", np.float64, "f2", "complex64"]
+PATHS: list[Any] = ["nowhere", Path("nowhere"), b"nowhere", "."]
+STATES: list[Any] = [{}, {"a.weight": np.ones((3, 2)), "a.bias": np.ones(3)}, {"a.weight": np.ones((2, 2)).view(Liar)}]
 
 
 def with_parameters(row: Activation) -> Callable[..., Any]:
@@ -90,12 +92,29 @@ CALLS: dict[str, tuple[Callable[..., Any], list[list[Any]]]] = {
     **{name: (getattr(fastnn, name), [GOOD_X, GOOD_OUT, [-1, 0, 1, 2]]) for name in ROW_WISE},
     "cross_entropy": (fastnn.cross_entropy, [[*GOOD_X, [0.5, 0.5]], [0, 1, [0, 1, 1], np.zeros(3, "u1")]]),
     "set_num_threads": (fastnn.set_num_threads, [COUNTS[1:]]),
-    "load": (fastnn.load, [["nowhere", Path("nowhere"), b"nowhere", "."]]),
-    "open_model": (fastnn.open_model, [["nowhere", Path("nowhere"), b"nowhere", "."]]),
+    "load": (fastnn.load, [PATHS]),
+    "open_model": (fastnn.open_model, [PATHS]),
+    "from_keras": (fastnn.from_keras, [PATHS]),
+    "from_onnx": (fastnn.from_onnx, [PATHS]),
+    "from_sklearn": (fastnn.from_sklearn, [[None]]),
+    "from_torch": (fastnn.from_torch, [[*PATHS, *STATES], [None, *NAMES, NAMES[:1]]]),
+    "from_torch of a dict": (
+        lambda weight, bias: fastnn.from_torch({"0.weight": weight, "0.bias": bias}, "relu"),
+        [[np.ones((3, 2))], [np.ones(3)]],
+    ),
     "Network.save": (NETS[0].save, [["net.safetensors", Path("net"), b"net", "no/where"]]),
 }
-# ZeroDivisionError is what the hostile objects themselves raise.
-DOCUMENTED = (TypeError, ValueError, MemoryError, OSError, ZeroDivisionError)
+# They take nothing, or draw what they are given, or are the plain loops that others are compared with.
+WITHOUT_ARGUMENTS = {"available_isas", "get_num_threads", "isa"}
+NO_FUNCTIONS = {"ModelFileError", "__version__", "plot", "reference"}
+
+# ImportError is of a package that a format needs, ZeroDivisionError what the hostile objects raise themselves.
+DOCUMENTED = (TypeError, ValueError, MemoryError, OSError, ImportError, ZeroDivisionError)
+
+
+def test_every_public_function_is_called() -> None:
+    called = {name.partition(" ")[0].removesuffix("()") for name in CALLS}
+    assert set(fastnn.__all__) - called == WITHOUT_ARGUMENTS | NO_FUNCTIONS
 
 
 @pytest.fixture(autouse=True)
