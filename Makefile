@@ -78,9 +78,9 @@ parallel: $(VENV)/.hardening
 soak: $(INSTALLED)
 	$(BIN)/python -W ignore::DeprecationWarning tools/soak.py --seconds $(SECONDS)
 
-# Lines that the tests run, of Python and of Cython.
-coverage: $(VENV)/.hardening
-	$(BIN)/python tools/line_coverage.py
+# Lines that the tests run, of Python and of Cython: QUICK=quick is of Python's that need no optional package.
+coverage: $(VENV)/.hardening $(if $(QUICK),,$(VENV)/.models)
+	$(BIN)/python tools/line_coverage.py $(QUICK)
 
 # The workflows of .github, without a look at the network.
 workflows: $(VENV)/.hardening
