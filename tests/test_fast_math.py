@@ -70,9 +70,7 @@ class TestBuild:
         [("CC", "-Ofast"), ("LDSHARED", "-Ofast"), ("CC", "-fsingle-precision-constant")],
     )
     @pytest.mark.usefixtures("fast_math_library")
-    def test_a_script_that_adds_such_flags_is_refused(
-        self, tmp_path: Path, variable: str, flag: str
-    ) -> None:
+    def test_a_script_that_adds_such_flags_is_refused(self, tmp_path: Path, variable: str, flag: str) -> None:
         if flag == "-fsingle-precision-constant" and not takes(flag):
             pytest.skip("this compiler doesn't know the flag")
         script = tmp_path / "compiler"

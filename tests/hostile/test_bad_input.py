@@ -51,7 +51,11 @@ NAMES: list[Any] = [
 NUMBERS: list[Any] = [0.5, 2, np.float32(0.1), float("nan")]
 DTYPES: list[Any] = [None, "float32", np.float64, "f2", "complex64"]
 PATHS: list[Any] = ["nowhere", Path("nowhere"), b"nowhere", "."]
-STATES: list[Any] = [{}, {"a.weight": np.ones((3, 2)), "a.bias": np.ones(3)}, {"a.weight": np.ones((2, 2)).view(Liar)}]
+STATES: list[Any] = [
+    {},
+    {"a.weight": np.ones((3, 2)), "a.bias": np.ones(3)},
+    {"a.weight": np.ones((2, 2)).view(Liar)},
+]
 
 
 def with_parameters(row: Activation) -> Callable[..., Any]:
