@@ -38,26 +38,14 @@ class Language(NamedTuple):
 # Of what tests start, too. What coverage.py has to say would be in the way of what they expect to read.
 OF_CHILDREN = "patch = subprocess\ndisable_warnings = no-sysmon, no-data-collected, module-not-measured"
 OPTIONAL = (
-    "bench/labels.py",
-    "bench/plot.py",
-    "dask.py",
-    "formats/keras*.py",
-    "formats/onnx*",
-    "formats/torch.py",
+    *("bench/labels.py", "bench/plot.py", "dask.py", "formats/keras*.py", "formats/onnx*"),
+    *("formats/sklearn.py", "formats/torch.py", "plot/*", "predict/parquet.py"),
 )
-OPTIONAL += ("formats/sklearn.py", "plot/*", "predict/parquet.py")
 # Of time and memory, which measuring takes itself, and of kernels' bits.
 NOT_OF_LINES = (
-    "accuracy",
-    "bits",
-    "dense",
-    "edge_cases",
-    "fast_math",
-    "guard",
-    "guard_kernels",
-    "hard_cases",
+    *("accuracy", "bits", "dense", "edge_cases", "fast_math", "guard", "guard_kernels"),
+    *("hard_cases", "instructions", "processes", "scaling"),
 )
-NOT_OF_LINES += ("instructions", "processes", "scaling")
 
 
 def named(*names: str) -> tuple[str, ...]:

@@ -99,8 +99,8 @@ TOOLS = {
         preload=("libtsan.so",),
         wrapper=("setarch", "-R"),  # its shadow memory has a fixed place
         environment={
-            # Archer tells it of OpenMP's forks, joins and barriers. Archer takes only a 1 for this option's value,
-            # without which it prints advice where tests expect silence; the sanitizer takes the last.
+            # Archer tells it of OpenMP's forks, joins and barriers. It looks for an option that is 1, else it
+            # prints advice where tests expect silence; the sanitizer takes the last value.
             "TSAN_OPTIONS": "exitcode=0:log_path={logs}/tsan:"
             "ignore_noninstrumented_modules=1:ignore_noninstrumented_modules=no",
             "OMP_TOOL_LIBRARIES": "{archer}",

@@ -108,11 +108,11 @@ CALLS: dict[str, tuple[Callable[..., Any], list[list[Any]]]] = {
     ),
     "Network.save": (NETS[0].save, [["net.safetensors", Path("net"), b"net", "no/where"]]),
 }
-# They take nothing, or draw what they are given, or are the plain loops that others are compared with.
+# The modules draw what they are given, and are the plain loops that others are compared with.
 WITHOUT_ARGUMENTS = {"available_isas", "get_num_threads", "isa"}
 NO_FUNCTIONS = {"ModelFileError", "__version__", "plot", "reference"}
 
-# ImportError is of a package that a format needs, ZeroDivisionError what the hostile objects raise themselves.
+# ImportError is of a package that a format needs, ZeroDivisionError of the hostile objects themselves.
 DOCUMENTED = (TypeError, ValueError, MemoryError, OSError, ImportError, ZeroDivisionError)
 
 
