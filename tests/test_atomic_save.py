@@ -122,6 +122,12 @@ def test_a_folder_that_cannot_be_synchronised(tmp_path: Path, monkeypatch: pytes
     assert fastnn.load(tmp_path / "net.safetensors") == NEW
 
 
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="is no folder to write a file to") as caught:
+        NEW.save(tmp_path / "nowhere" / "net.safetensors")
+    assert caught.value.filename == str(tmp_path / "nowhere")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="symbolic links want rights there")
 def test_a_loop_of_links(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("b")

@@ -132,6 +132,12 @@ def test_help() -> None:
         assert printed(command, "--help").startswith(f"usage: fastnn {command} [-h]")
 
 
+def test_nothing_asked_for() -> None:
+    done = fastnn_command()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == printed("--help")
+
+
 NET = Network([Dense([[0.5, -0.25]], [0.1], "sigmoid")])
 
 

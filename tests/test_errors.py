@@ -133,7 +133,7 @@ class TestNames:
         fails(TypeError, message, Network, [Dense([[1.0]]), other])
 
     def test_layers_that_are_no_sequence(self) -> None:
-        with pytest.raises(TypeError):
+        with pytest.raises(TypeError, match="layers is a Dense, expected a list of them"):
             Network(Dense([[1.0]]))  # type: ignore[arg-type]
 
 

@@ -18,6 +18,7 @@ from fastnn.bench import command as bench
 from fastnn.predict import command as predict
 from fastnn.show import command as show
 
+WRONG_USE = 2  # as argparse ends
 INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
 KILLED = 128  # and, with the signal's number added, of one that a signal ended
 
@@ -67,7 +68,11 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code."""
-    options = parser().parse_args(argv)
+    arguments = sys.argv[1:] if argv is None else argv
+    if not arguments:
+        parser().print_help(sys.stderr)
+        return WRONG_USE
+    options = parser().parse_args(arguments)
     try:
         with ended_by_signals():
             COMMANDS[options.command].run(options)

@@ -60,6 +60,8 @@ class Network(Plan):
     """
 
     def __init__(self, layers: Sequence[Dense], dtype: DTypeLike | None = None) -> None:
+        if isinstance(layers, Dense):
+            raise TypeError("layers is a Dense, expected a list of them")
         chain = tuple(layers)
         if not chain:
             raise ValueError("layers is empty, expected at least one Dense")
