@@ -130,7 +130,7 @@ class TestDamaged:
     @pytest.mark.parametrize(
         ("text", "complaint"),
         [
-            (None, "wasn't written by fastnn"),
+            (None, "has weights, but no activations"),
             ("{", "no JSON"),
             ("[" * 100_000, "no JSON"),
             ("7", "schema 7"),
