@@ -166,7 +166,7 @@ class TestColumns:
 
     def test_names_come_before_indices(self) -> None:
         Path("x.csv").write_text(csv_of(X, "3,2,one,0"))
-        assert same_bits(predicted("x.csv", "--columns", "0,one,2,3"), NET(X[:, ::-1]))
+        assert same_bits(predicted("x.csv", "--header", "--columns", "0,one,2,3"), NET(X[:, ::-1]))
 
     def test_other_columns_may_hold_anything(self) -> None:
         lines = csv_of(X, "a,b,c,d").splitlines()
