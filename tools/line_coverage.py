@@ -41,8 +41,8 @@ OF_CHILDREN = "patch = subprocess\ndisable_warnings = no-sysmon, no-data-collect
 FULL_DISK = "--deselect=tests/test_files.py::TestSavingFails::test_a_full_disk"
 OPTIONAL = (
     *("bench/labels.py", "bench/plot.py", "dask.py", "formats/chain.py", "formats/keras*.py"),
-    *("formats/onnx*", "formats/peers.py", "formats/sklearn.py", "formats/torch.py", "plot/*"),
-    "predict/parquet.py",
+    *("formats/onnx/*", "formats/onnx_backend.py", "formats/peers.py", "formats/sklearn.py"),
+    *("formats/torch.py", "formats/trial.py", "plot/*", "predict/parquet.py"),
 )
 # Of time and memory, which measuring takes itself, and of kernels' bits.
 NOT_OF_LINES = (
