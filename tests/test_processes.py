@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 from support import LARGE_NETWORK, PEAK, on_linux, output_of
@@ -18,6 +19,20 @@ for _ in range(5):
         os._exit(0 if same() else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert same()
+"""
+        assert output_of(LARGE_NETWORK + code) == ""
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
+    def test_in_c(self) -> None:
+        """A server around Python may fork without asking it."""
+        code = """
+import ctypes
+assert same()
+child = ctypes.PyDLL(None).fork()
+if child == 0:
+    os._exit(0 if same() else 1)
+assert os.waitpid(child, 0)[1] == 0
+assert same()
 """
         assert output_of(LARGE_NETWORK + code) == ""
 
@@ -116,7 +131,7 @@ layout, threads, rows, *widths = sys.argv[1], *map(int, sys.argv[2:])
 net = fastnn.Network([fastnn.Dense(np.ones((m, n), np.float32)) for n, m in pairwise(widths)])
 x, out = np.ones((rows, widths[0]), np.float32, layout), np.ones((rows, widths[-1]), np.float32, layout)
 net(x[:3], out[:3], threads=1)
-ctypes.CDLL(None).malloc_trim(0)  # what was freed before would count as held
+getattr(ctypes.CDLL(None), "malloc_trim", int)(0)  # what was freed before would count as held
 begin()
 before = peak()
 net(x, out, threads=threads)

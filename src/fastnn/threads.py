@@ -133,6 +133,3 @@ def _detect() -> tuple[int, str]:
 
 _state = (1, "")
 _set(*_detect())
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=engine.release_threads)

@@ -4,6 +4,7 @@ import importlib
 import os
 
 cimport numpy as cnp
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.stdint cimport uint64_t, uintptr_t
 
@@ -40,6 +41,9 @@ ON_THIS_CPU = {
 
 # Below this many elements, handing over the interpreter lock costs more than the work.
 cdef Py_ssize_t MIN_NOGIL_ELEMENTS = 2048
+
+# Between two looks at signals, such as Ctrl-C: some milliseconds, a tenth of a second of scalar C.
+cdef Py_ssize_t SIGNAL_ELEMENTS = 2**21
 
 
 cdef class Kernels:
@@ -86,32 +90,47 @@ cdef class Kernels:
     cdef int run(self, elementwise_kernel kernel, activation, cnp.ndarray z, cnp.ndarray out) except -1:
         cdef double parameters[FASTNN_MOST_PARAMETERS]
         cdef int number = take(activation, parameters)
-        cdef Py_ssize_t n = cnp.PyArray_SIZE(z)
-        cdef const void *source = cnp.PyArray_DATA(z)
-        cdef void *target = cnp.PyArray_DATA(out)
+        cdef Py_ssize_t left = cnp.PyArray_SIZE(z)
+        cdef Py_ssize_t itemsize = cnp.PyArray_ITEMSIZE(z)
+        cdef const char *source = <const char *>cnp.PyArray_DATA(z)
+        cdef char *target = <char *>cnp.PyArray_DATA(out)
+        cdef Py_ssize_t n
         cdef uint64_t mode
-        if n < MIN_NOGIL_ELEMENTS:
+        if left < MIN_NOGIL_ELEMENTS:
             mode = fp_mode_enter()
-            kernel(number, parameters, source, target, n)
+            kernel(number, parameters, source, target, left)
             fp_mode_leave(mode)
-        else:
+            return 0
+        while left > 0:
+            n = min(left, SIGNAL_ELEMENTS)
             with nogil:
                 mode = fp_mode_enter()
                 kernel(number, parameters, source, target, n)
                 fp_mode_leave(mode)
+            source += n * itemsize
+            target += n * itemsize
+            left -= n
+            PyErr_CheckSignals()
         return 0
 
     def normalize(self, activation, cnp.ndarray z):
         """Softmax or log-softmax over the last axis of z, in place."""
         cdef int number = activation.number
         cdef Py_ssize_t n = z.shape[z.ndim - 1]
-        cdef Py_ssize_t rows = cnp.PyArray_SIZE(z) // n if n else 0
-        cdef void *target = cnp.PyArray_DATA(z)
+        cdef Py_ssize_t left = cnp.PyArray_SIZE(z) // n if n else 0
+        cdef Py_ssize_t stretch = max(SIGNAL_ELEMENTS // n, 1) if n else 1
+        cdef char *target = <char *>cnp.PyArray_DATA(z)
+        cdef Py_ssize_t rows
         cdef uint64_t mode
-        with nogil:
-            mode = fp_mode_enter()
-            self.table.normalize(number, target, n, rows, n)
-            fp_mode_leave(mode)
+        while left > 0:
+            rows = min(left, stretch)
+            with nogil:
+                mode = fp_mode_enter()
+                self.table.normalize(number, target, n, rows, n)
+                fp_mode_leave(mode)
+            target += rows * n * cnp.PyArray_ITEMSIZE(z)
+            left -= rows
+            PyErr_CheckSignals()
 
     def multiply_adds(self, Py_ssize_t steps):
         """Do nothing but multiply-adds for a while; return how many, those of each lane counted."""

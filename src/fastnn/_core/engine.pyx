@@ -33,6 +33,7 @@ cdef extern from "openmp.h" nogil:
     int openmp_processors()
     int openmp_recently()
     void openmp_release_threads()
+    int openmp_watch_forks()
     ctypedef struct openmp_team:
         pass
     openmp_team openmp_gather()
@@ -52,6 +53,8 @@ cdef extern from "fpmode.h" nogil:
     void fp_mode_leave(uint64_t caller)
 
 cnp.import_array()
+if openmp_watch_forks():
+    raise MemoryError("no memory for what is to be done before a fork")
 
 cdef enum:
     ALIGNMENT = 64

@@ -83,10 +83,12 @@ static int openmp_recently(void)
 }
 
 /* A child that GCC's libgomp forks inherits the record of the parent's threads but not the threads, and would
- * wait for them forever; so the calling thread's are ended before a fork. LLVM's libomp sees to forks itself, and
- * its children abort after such a pause. A build for libgomp may be loaded with libomp in its place, so which of
- * the two is there is asked when it runs: only libomp has this symbol. */
+ * wait for them forever; so the calling thread's are ended before a fork, whether Python forks or a server
+ * around it. LLVM's libomp sees to forks itself, and its children abort after such a pause. A build for libgomp
+ * may be loaded with libomp in its place, so which of the two is there is asked when it runs: only libomp has
+ * this symbol. */
 #if defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
+#include <pthread.h>
 extern void __kmpc_fork_call(void) __attribute__((weak));
 
 static void openmp_release_threads(void)
@@ -94,8 +96,10 @@ static void openmp_release_threads(void)
     if (!__kmpc_fork_call)
         omp_pause_resource_all(omp_pause_hard);
 }
+static int openmp_watch_forks(void) { return pthread_atfork(openmp_release_threads, NULL, NULL); }
 #else
 static void openmp_release_threads(void) {}
+static int openmp_watch_forks(void) { return 0; }
 #endif
 
 #if defined(__linux__)
