@@ -231,6 +231,32 @@ def test_a_layer_whose_call_was_replaced() -> None:
         fastnn.from_keras(model)
 
 
+def lists() -> Any:
+    inputs = keras.Input((4,))
+    return keras.Model([inputs], [layers.Dense(3)(inputs)])
+
+
+def integers() -> Any:
+    return keras.Sequential([keras.Input((4,), dtype="uint8"), layers.Rescaling(1 / 255), layers.Dense(3)])
+
+
+def of_a_fixed_number() -> Any:
+    return keras.Sequential([keras.Input((4,), batch_size=2), layers.Dense(3)])
+
+
+def of_built_layers() -> Any:
+    parts = [layers.Dense(4), layers.Dense(3)]
+    sequential(*parts)
+    return keras.Sequential(parts)
+
+
+@pytest.mark.parametrize("make", [lists, integers, of_a_fixed_number, of_built_layers])
+def test_other_inputs(make: Callable[[], Any]) -> None:
+    model = make()
+    assert fastnn.from_keras(model).n_outputs == 3
+    assert model.built == (make is not of_built_layers)
+
+
 def test_features_far_from_zero() -> None:
     norm = layers.Normalization(mean=1e5, variance=1.0)
     fastnn.from_keras(sequential(norm, layers.Dense(9, "relu"), layers.Dense(3, "softmax")))
