@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 from support import needs
 
 from fastnn import Dense, Network, cli
@@ -106,6 +107,8 @@ def test_commands(arguments: list[str], tmp_path: Path, monkeypatch: pytest.Monk
         cli.parser().parse_args(arguments)  # what they do has tests of its own
         return
     NET.save("net.safetensors")
+    NET.save("digits.safetensors")
+    save_file({"0.weight": np.eye(3, dtype=np.float32), "2.weight": X[:2]}, "state.safetensors")
     np.save("rows.npy", X)
     Path("people").mkdir()
     Path("people/1.csv").write_text("age,height,weight\n1,2,3\n", "utf-8")
