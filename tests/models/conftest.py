@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
 # No tests are in them, and onnx needn't be there either.
-collect_ignore = ["fuzz_onnx.py", "onnx_cases.py", "onnx_models.py"]
+collect_ignore = ["fuzz_onnx.py", "fuzz_onnx_constants.py", "onnx_cases.py", "onnx_models.py"]
 
 
 @pytest.fixture
