@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
+import io
 import json
 import re
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -116,6 +119,23 @@ class TestPage:
             assert slider["id"] in labels
             assert (slider["min"], slider["max"], slider["value"]) == ("-1", "2", "0")
 
+    @pytest.mark.parametrize(
+        ("low", "high", "span"),
+        [
+            (1000000.5, 1000001.5, ("1000000.5", "1000001.5", "1000000.5")),
+            (-1.7e308, 1.7e308, ("-1.7e+308", "1.7e+308", "0")),
+        ],
+    )
+    def test_sliders_of_any_range(self, low: float, high: float, span: tuple[str, str, str]) -> None:
+        slider = Parsed(page(EXAMPLE_4, "a", low, high)).named("input")[0]
+        assert (slider["min"], slider["max"], slider["value"]) == span
+        assert 0 < float(str(slider["step"])) < np.inf
+
+    @pytest.mark.parametrize(("n", "live"), [(1, "polite"), (2, "off")])
+    def test_reads_the_output_out_if_it_is_the_only_one(self, n: int, live: str) -> None:
+        parsed = Parsed(page(Network([Dense(np.ones((n, 2)))]), "a"))
+        assert [output["aria-live"] for output in parsed.named("output")] == [live] * n
+
     def test_shows_layers_and_weights(self) -> None:
         parsed = Parsed(page(EXAMPLE_4, "a"))
         assert {"2 -> 3", "softmax", "17"} <= set(parsed.texts["td"])
@@ -176,6 +196,29 @@ class TestCommand:
     def test_where_it_is_told(self, model: Path) -> None:
         assert cli.main(["show", str(model), "-o", "other.htm", "--range", "-0.5", "10"]) == 0
         assert Path("other.htm").read_text("utf-8") == page(EXAMPLE_4, "net.safetensors", -0.5, 10)
+
+    def test_a_range_in_powers_of_ten(self, model: Path) -> None:
+        assert cli.main(["show", str(model), "--range", "-1e-3", "1e-3"]) == 0
+        assert Path("net.html").read_text("utf-8") == page(EXAMPLE_4, "net.safetensors", -1e-3, 1e-3)
+
+    def test_where_nothing_can_be_written(self, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        Path("net.html").mkdir()
+        assert cli.main(["show", str(model)]) == 1
+        assert capsys.readouterr().err.startswith("fastnn show: error: net.html isn't a file")
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="names of any bytes")
+    def test_prints_any_name(self, model: Path) -> None:
+        odd = "a\x1b[2J\udcff\n.html"
+        with contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO(), "ascii")) as output:
+            assert cli.main(["show", str(model), "-o", odd]) == 0
+        output.seek(0)
+        assert output.read().endswith("a\\x1b[2J\\udcff\\n.html\n")
+        assert Path(odd).exists()
+
+    def test_says_that_a_page_is_replaced(self, capsys: pytest.CaptureFixture[str]) -> None:
+        with pytest.raises(SystemExit, match="0"):
+            cli.main(["show", "--help"])
+        assert "replaced if it is there" in " ".join(capsys.readouterr().out.split())
 
     @pytest.mark.parametrize(
         "arguments", [["--range", "0", "x"], ["--range", "0", "inf"], ["-o", "none/a.html"]]

@@ -65,6 +65,10 @@ class TestActivations:
         assert len(axes.figure.axes) == 1
         assert axes.get_lines()[-1].get_xdata()[[0, -1]].tolist() == [-1, 2]
 
+    def test_one_by_its_name(self) -> None:
+        (axes,) = plot.activations("relu")
+        assert axes.get_title() == "relu"
+
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
@@ -94,6 +98,23 @@ class TestNetwork:
         for value in ("1.5", "-0.5", "0.85", "0", "1.15", "0.537", "0.463"):
             assert value in shown
         assert len([patch for patch in axes.patches if patch.get_hatch()]) == 1
+
+    @pytest.mark.parametrize("x", [np.int8([-128, 127]), [True, False]], ids=["int8", "bool"])
+    def test_an_example_of_another_dtype(self, x: Any) -> None:
+        shown = texts(plot.network(EXAMPLE_4, x))
+        assert set(texts(plot.network(EXAMPLE_4, np.asarray(x, float)))) == set(shown)
+
+    def test_neurons_are_off_only_where_an_activation_is_flat(self) -> None:
+        for activation, hatched in (("relu", 2), ("identity", 0), ("tanh", 0)):
+            axes = plot.network(Dense(np.eye(3), activation=activation), [0.0, -1.0, 1.0])
+            assert len([patch for patch in axes.patches if patch.get_hatch()]) == hatched
+
+    def test_nan_has_the_colour_of_neither_sign(self) -> None:
+        axes = plot.network(Dense([[np.nan, 1.0]]), [1.0, 1.0])
+        (line,) = segments(axes, importlib.import_module("matplotlib").rcParams["text.color"])
+        assert len(line) == 2
+        assert len(segments(axes, POSITIVE)) == 1
+        assert len([patch for patch in axes.patches if patch.get_fill()]) == 2  # the inputs
 
     def test_wide_layers_are_blocks(self) -> None:
         axes = plot.network(demo.load_digits()[0])
@@ -165,6 +186,20 @@ class TestDecisionRegions:
         assert axes.get_ylim() == (-0.5, 5.5)
         assert axes.collections[0].get_array().shape == (20, 20)
 
+    @pytest.mark.parametrize("dtype", [np.int8, bool])
+    def test_points_of_another_dtype(self, dtype: Any) -> None:
+        points = np.array([[-100, 0], [100, 1]]).astype(dtype)  # in int8, 100 - -100 is -56
+        axes = plot.decision_regions(PLANE, points, resolution=3)
+        expected = plot.decision_regions(PLANE, points.astype(float), resolution=3)
+        assert (axes.get_xlim(), axes.get_ylim()) == (expected.get_xlim(), expected.get_ylim())
+
+    def test_nothing_where_an_output_is_nan(self) -> None:
+        net = Network([Dense([[np.inf, 0.0], [1.0, 1.0]])])  # inf times 0
+        axes = plot.decision_regions(net, resolution=3)
+        mask = np.ma.getmaskarray(axes.collections[0].get_array()).reshape(3, 3)
+        assert mask.tolist() == [[False, True, False]] * 3
+        assert len(axes.get_legend().get_texts()) == 2
+
     def test_bounds(self, pyplot: Any) -> None:
         axes = pyplot.subplots()[1]
         assert plot.decision_regions(PLANE, bounds=[(0, 1), (2, 3)], axes=axes) is axes
@@ -177,6 +212,12 @@ class TestDecisionRegions:
             ({"points": [1, 2]}, r"points has shape \(2,\)"),
             ({"points": [[1, 2]], "labels": [1, 2]}, r"labels has shape \(2,\)"),
             ({"labels": [1, 2]}, "without points"),
+            *(
+                ({"points": [[1, 2]], "labels": [label]}, f"labels holds {label}, expected whole numbers")
+                for label in (-1, 3, 0.4, np.nan)
+            ),
+            ({"points": [[1, np.nan]]}, "points holds NaN or infinity"),
+            ({"points": [[1, np.inf]]}, "points holds NaN or infinity"),
             ({"bounds": [(0, 1)]}, "bounds is"),
             ({"bounds": [(0, 1), (1, 1)]}, "low < high"),
             ({"resolution": 1}, "resolution is 1"),
@@ -187,6 +228,8 @@ class TestDecisionRegions:
             plot.decision_regions(**{"net": PLANE, **arguments})
         with pytest.raises(TypeError, match="net is a list"):
             plot.decision_regions([])  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="resolution is a float"):
+            plot.decision_regions(PLANE, resolution=2.5)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("module", ["curves", "drawing", "regions"])

@@ -16,7 +16,8 @@ import fastnn
 from fastnn import Dense, Network, Perceptron, demo
 from fastnn.show import svg
 from fastnn.show.layout import MOST_COLUMNS, MOST_UNITS, layout
-from fastnn.show.trace import OFF
+from fastnn.show.page import page
+from fastnn.show.trace import OFF, number
 
 EXAMPLE_4 = Network([Dense(*demo.HIDDEN), Dense(*demo.OUTPUT)])
 X = [1.5, -0.5]
@@ -133,10 +134,10 @@ class TestDrawing:
         assert description == "2 inputs; layer 1 has 3 neurons, relu; layer 2 has 2 neurons, softmax."
 
     def test_ids_are_unique_on_a_page(self) -> None:
-        page = fromstring(
+        whole = fromstring(
             f"<p>{EXAMPLE_4._repr_html_()}{EXAMPLE_4._repr_html_()}{EXAMPLE_4.layers[0]._repr_html_()}</p>"
         )
-        ids = [part.attrib["id"] for part in page.iter() if "id" in part.attrib]
+        ids = [part.attrib["id"] for part in whole.iter() if "id" in part.attrib]
         assert len(ids) == len(set(ids)) == 6
 
     @pytest.mark.parametrize("html", [EXAMPLE_4._repr_html_(), EXAMPLE_4.trace(X)._repr_html_()])
@@ -195,6 +196,41 @@ class TestDrawing:
         fromstring(Network([Dense(np.ones(shape))])._repr_html_())
 
 
+def test_of_a_perceptron() -> None:
+    drawn = fromstring(Perceptron([1.0, -2.0], 0.5, "tanh")._repr_html_())
+    assert {"2 inputs", "1 neuron", "tanh"} <= set(texts(drawn, "text"))
+
+
+def test_whatever_numpy_does_about_floating_point_errors() -> None:
+    net = Network([Dense([[5e-324, 1e308, -1e308, np.nan, inf]] * 2, None, "relu"), Dense([[1e308, 1e-300]])])
+    trace = net.trace([1.0, 2.0, 3.0, 4.0, 5.0])
+    with np.errstate(all="raise"):
+        for html in (page(net, "a"), net._repr_html_(), trace._repr_html_()):
+            assert html
+        assert repr(net) + str(trace)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"),
+        (-0.0, "0"),
+        (-1e-7, "-1e-7"),
+        (1.23456789e-6, "1.23457e-6"),
+        (1e-5, "0.00001"),
+        (0.1234567, "0.12346"),
+        (123456.0, "123456"),
+        (1e15, "1000000000000000"),
+        (1e16, "1e+16"),
+        (-1e300, "-1e+300"),
+        (-inf, "-inf"),
+        (np.nan, "nan"),
+    ],
+)
+def test_numbers_of_a_trace(value: float, text: str) -> None:
+    assert number(np.float64(value)) == text
+
+
 class TestTrace:
     @staticmethod
     def tables(x: Sequence[object]) -> list[Element]:
@@ -211,6 +247,34 @@ class TestTrace:
         ]
         assert texts(table, "th") == ["x", "Z1", "A1, relu", "Z2", "A2, softmax"]
         assert [cell.text for cell in table.iter("td") if cell.get("style") == OFF] == ["0 "]
+
+    @pytest.mark.parametrize(
+        ("activation", "off"),
+        [
+            ("relu", [0, 1, 2]),
+            ("leaky_relu(0)", [0, 1, 2]),
+            ("clip", [0, 1, 2]),
+            ("hard_sigmoid", [0]),
+            ("hard_swish", [0]),
+            ("clip(-1, 1)", []),
+            ("identity", []),
+            ("tanh", []),
+            ("log_softmax", []),
+        ],
+    )
+    def test_only_where_an_activation_is_flat(self, activation: str, off: list[int]) -> None:
+        net = Network([Dense(np.eye(4), activation=activation)])
+        html = net.trace([-5.0, -0.0, 0.0, 1.0])._repr_html_()
+        cells = list(list(fromstring(html).iter("tr"))[2].iter("td"))
+        assert [k for k, cell in enumerate(cells) if cell.get("style")] == off
+        assert ("Hatched" in html) == bool(off)
+
+    def test_says_what_hatching_means_where_it_is(self) -> None:
+        hidden, last = Dense(np.eye(2), activation="relu"), Dense(np.eye(2), activation="relu")
+        effect = "so nothing of them reaches the next layer."
+        assert "Hatched" not in Network([hidden, last]).trace([1.0, 2.0])._repr_html_()
+        assert effect in Network([hidden, last]).trace([1.0, -2.0])._repr_html_()
+        assert effect not in Network([last]).trace([1.0, -2.0])._repr_html_()
 
     def test_of_a_batch(self) -> None:
         tables = self.tables([[1.5, -0.5], [0, 1], [-1, 2], [0.5, 0.5]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -51,6 +52,13 @@ def target_named(text: str, suffixes: Iterable[str]) -> Path:
     if not text.lower().endswith(tuple(suffixes)):
         raise argparse.ArgumentTypeError(f"{text} isn't a name that ends in {either(suffixes)}")
     return target(text)
+
+
+def printable(text: str) -> str:
+    """Return a text with escapes for control characters and for what the output can't hold."""
+    visible = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    encoding = sys.stdout.encoding or "utf-8"
+    return visible.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def either(names: Iterable[str]) -> str:

@@ -296,6 +296,9 @@ class Perceptron:
 
         return code.perceptron(self)
 
+    def _repr_html_(self) -> str:
+        return self._dense._repr_html_()
+
     def __eq__(self, other: object) -> bool:
         return self._dense == other._dense if isinstance(other, Perceptron) else NotImplemented
 

@@ -387,7 +387,25 @@ class Network(Plan):
 
 
 class Step(NamedTuple):
-    """One layer's part of a trace: z before its activation, a after."""
+    """One layer's part of a trace.
+
+    Parameters
+    ----------
+    z : ndarray, shape (m,) or (B, m)
+        What goes into the activation.
+    a : ndarray, shape (m,) or (B, m)
+        What it gives.
+    activation : str
+        Its name.
+
+    Examples
+    --------
+    >>> import fastnn
+    >>> net = fastnn.Network([fastnn.Dense([[2.0]], activation="relu")])
+    >>> z, a, activation = net.trace([3.0])[0]
+    >>> float(z[0]), float(a[0]), activation
+    (6.0, 6.0, 'relu')
+    """
 
     z: Array
     a: Array

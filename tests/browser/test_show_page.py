@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from support import DTYPES, ROW_WISE, SPELLINGS, needs
 
-from fastnn import Dense, Network, demo
+from fastnn import Dense, Network, activations, demo
+from fastnn._core.activation_names import parse
 
 EXAMPLE_4 = Network([Dense(*demo.HIDDEN), Dense(*demo.OUTPUT)])
 WIDE = Network([Dense(np.ones((16, 16)), activation="log_softmax")] * 4)
@@ -57,6 +58,25 @@ def test_activations_are_those_of_fastnn(show: Show, name: str) -> None:
         (step,) = forward(driver, x.tolist())
         np.testing.assert_array_equal(step["z"], x)
         np.testing.assert_allclose(step["a"], net(x), rtol=1e-12, atol=1e-15)
+
+
+def test_activations_at_infinity_and_of_nan(show: Show) -> None:
+    driver = show(EXAMPLE_4)
+    script = "const [name, ps, z] = arguments; return activation(name, ps)(z.map(Number)).map(String);"
+    rows = [
+        np.array(row) for row in ([np.inf, 0.0], [-np.inf, 0.0], [-np.inf] * 2, [np.nan, 1.0], [np.inf] * 2)
+    ]
+    for name in (*SPELLINGS, *ROW_WISE):
+        chosen = parse(name)
+        for row in rows:
+            z = [str(value).replace("inf", "Infinity").replace("nan", "NaN") for value in row]
+            found = driver.execute_script(script, chosen.row.name, list(chosen.parameters), z)
+            np.testing.assert_allclose(
+                [float(text.replace("Infinity", "inf")) for text in found],
+                activations.apply(name, row),
+                rtol=1e-12,
+                err_msg=f"{name} {row}",
+            )
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -128,9 +148,13 @@ def test_numbers_can_be_typed(show: Show) -> None:
     box.send_keys(keys.CONTROL, "a")
     box.send_keys("-")
     assert box.get_attribute("aria-invalid") == "true"
+    assert shown(driver, f"#{box.get_attribute('aria-describedby')}") == [
+        "This is no number; 12.5 still counts."
+    ]
     assert [float(text) for text in shown(driver, "output")] == digits(EXAMPLE_4([12.5, 0]))
     box.send_keys("1e-3")
     assert box.get_attribute("aria-invalid") == "false"
+    assert shown(driver, ".problem") == ["", ""]
     assert [float(text) for text in shown(driver, "output")] == digits(EXAMPLE_4([-1e-3, 0]))
 
 
@@ -147,9 +171,14 @@ def test_a_slider_can_be_dragged(show: Show) -> None:
 def test_parameters_that_are_not_finite(show: Show) -> None:
     driver = show(Network([Dense([[np.inf, 1.0], [np.nan, 1.0], [1.0, -np.inf]], activation="relu")]))
     assert shown(driver, "output") == ["NaN", "NaN", "NaN"]  # inf times 0
+    assert shown(driver, "#largest") == [""]
     focus(driver, "#slider-1")
     press(driver, needs("selenium.webdriver").Keys.ARROW_RIGHT)
-    assert shown(driver, "output")[0] == "Infinity"
+    assert shown(driver, "output") == ["Infinity", "NaN", "NaN"]
+    assert shown(driver, "#largest") == ["Largest: output 1, Infinity"]
+    driver = show(Network([Dense([[np.nan, 1.0], [1.0, 1.0]])]))
+    assert shown(driver, "#largest") == ["Largest: output 2, 0"]
+    assert shown(driver, "g.off") == []
 
 
 @pytest.mark.parametrize("width", ["desktop", "phone"])
@@ -162,6 +191,13 @@ def test_readable_and_no_wider_than_the_window(show: Show, net: Network, width: 
     assert contrast(driver, "body", "body") >= 7
     assert contrast(driver, "p", "body") >= 4.5
     assert contrast(driver, "figcaption", "figure") >= 4.5
+    if net is EXAMPLE_4:
+        assert contrast(driver, "g.off text", ".scroll", "fill") >= 4.5
+        assert (
+            driver.execute_script("return getComputedStyle(document.querySelector('g.off')).opacity;") == "1"
+        )
+        for part, ground in (("input[type=number]", "body"), ("button", "body"), ("button", "button")):
+            assert contrast(driver, part, ground, "borderTopColor") >= 3
     dark = luminance(colour(driver, "body", "backgroundColor")) < 0.1
     assert dark == (scheme == "dark")
 
@@ -180,7 +216,7 @@ def luminance(rgb: Sequence[float]) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def contrast(driver: Any, text: str, ground: str) -> float:
+def contrast(driver: Any, part: str, ground: str, name: str = "color") -> float:
     """Return the contrast ratio of WCAG 2."""
-    a, b = luminance(colour(driver, text, "color")), luminance(colour(driver, ground, "backgroundColor"))
+    a, b = luminance(colour(driver, part, name)), luminance(colour(driver, ground, "backgroundColor"))
     return (max(a, b) + 0.05) / (min(a, b) + 0.05)

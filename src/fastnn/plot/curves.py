@@ -17,13 +17,13 @@ Array = np.ndarray[Any, Any]
 COLUMNS = 4
 
 
-def activations(names: Sequence[str] | None = None, low: float = -7.0, high: float = 7.0) -> Array:
+def activations(names: str | Sequence[str] | None = None, low: float = -7.0, high: float = 7.0) -> Array:
     """Plot activations, each with its derivative.
 
     Parameters
     ----------
-    names : sequence of str, optional
-        Elementwise activations; by default all of them.
+    names : str or sequence of str, optional
+        Elementwise activations, or one; by default all of them.
     low, high : float, default -7 and 7
         The range of z.
 
@@ -34,6 +34,8 @@ def activations(names: Sequence[str] | None = None, low: float = -7.0, high: flo
 
     Raises
     ------
+    TypeError
+        If one of the names is no text.
     ValueError
         If there are no names, one is no activation's or needs a whole row (softmax), or low isn't below high.
     ImportError
@@ -44,7 +46,10 @@ def activations(names: Sequence[str] | None = None, low: float = -7.0, high: flo
     >>> import fastnn
     >>> axes = fastnn.plot.activations(["relu", "tanh"])
     """
-    chosen = [row.name for row in ACTIVATIONS if not row.row_wise] if names is None else list(names)
+    if names is None:
+        chosen = [row.name for row in ACTIVATIONS if not row.row_wise]
+    else:
+        chosen = [names] if isinstance(names, str) else list(names)
     if not chosen:
         raise ValueError("names is empty, expected at least one activation")
     for name in chosen:

@@ -9,11 +9,12 @@ from numpy.typing import ArrayLike
 
 from fastnn._core.checks import real_array
 from fastnn.extras import need
-from fastnn.layers import Dense
-from fastnn.network import Network
+from fastnn.layers import Dense, converted
+from fastnn.network import Network, Trace
 from fastnn.plot.library import SMALL, library, new_axes
 from fastnn.show.layout import BLOCK, FOOT, LINE, RADIUS, Column, Layout, layout, parts
 from fastnn.show.svg import NEGATIVE, POSITIVE
+from fastnn.show.trace import off
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,7 +32,8 @@ def network(net: Network | Dense, x: ArrayLike | None = None, axes: Axes | None 
     net : Network or Dense
         What to draw.
     x : array_like, shape (n_inputs,), optional
-        One example: each unit then shows its output, and those that give 0, which are off, are hatched.
+        One example: each unit then shows its output, and neurons that are off, as relu's at 0,
+        are hatched.
     axes : Axes, optional
         Where to draw; by default in a new figure.
 
@@ -58,7 +60,7 @@ def network(net: Network | Dense, x: ArrayLike | None = None, axes: Axes | None 
         net = Network([net])
     if not isinstance(net, Network):
         raise TypeError(f"net is a {type(net).__name__}, expected a Network or a Dense")
-    values = None if x is None else values_of(net, x)
+    steps = None if x is None else trace_of(net, x)
     plan = layout(net.layers)
     axes = axes or new_axes(plan.width / PIXELS, plan.height / PIXELS)
     axes.set(xlim=(0, plan.width), ylim=(plan.height, 0), aspect="equal")
@@ -68,16 +70,16 @@ def network(net: Network | Dense, x: ArrayLike | None = None, axes: Axes | None 
     for a, b in plan.gaps():
         axes.text((a.x + b.x) / 2, (a.top + a.bottom) / 2, "…", ha="center", fontsize=2 * SMALL)
     for column in plan.columns:
-        draw_column(axes, plan, column, None if values is None else values[column.layer])
+        draw_column(axes, plan, column, steps)
     return axes
 
 
-def values_of(net: Network, x: ArrayLike) -> list[Array]:
-    """Return what each column's units give for one example."""
+def trace_of(net: Network, x: ArrayLike) -> Trace:
+    """Return the steps of one example, which has the network's dtype like all that follows from it."""
     example = real_array("x", x)
     if example.shape != (net.n_inputs,):
         raise ValueError(f"x has shape {example.shape}, expected ({net.n_inputs},)")
-    return [example, *(step.a for step in net.trace(example))]
+    return net.trace(converted(example, net.dtype))
 
 
 def draw_link(axes: Axes, plan: Layout, a: Column, b: Column, weight: Array) -> None:
@@ -88,8 +90,13 @@ def draw_link(axes: Axes, plan: Layout, a: Column, b: Column, weight: Array) -> 
         axes.add_collection(band, autolim=False)
         return
     sizes = parts(weight)
-    for sign, colour, style in ((1, POSITIVE, "-"), (-1, NEGATIVE, "--")):
-        pairs = np.argwhere(np.sign(weight) == sign)
+    kinds = (
+        (weight > 0, POSITIVE, "-"),
+        (weight < 0, NEGATIVE, "--"),
+        (np.isnan(weight), ink(), "--"),
+    )
+    for chosen, colour, style in kinds:
+        pairs = np.argwhere(chosen)
         if not len(pairs):
             continue
         size = sizes[tuple(pairs.T)]
@@ -103,13 +110,13 @@ def draw_link(axes: Axes, plan: Layout, a: Column, b: Column, weight: Array) -> 
         axes.add_collection(collections.LineCollection(lines, **looks), autolim=False)
 
 
-def draw_column(axes: Axes, plan: Layout, column: Column, values: Array | None) -> None:
+def draw_column(axes: Axes, plan: Layout, column: Column, steps: Trace | None) -> None:
     """Draw the inputs, or a layer, and what is written above and below."""
     axes.text(column.x, 14, column.title, ha="center", fontsize=SMALL, alpha=0.75)
     for i, line in enumerate(column.captions):
         axes.text(column.x, plan.height - FOOT + LINE * (i + 1.2), line, ha="center", fontsize=SMALL)
     if column.units:
-        draw_units(axes, plan, column, values)
+        draw_units(axes, plan, column, steps)
     else:
         draw_block(axes, column)
 
@@ -123,23 +130,32 @@ def draw_block(axes: Axes, column: Column) -> None:
     axes.text(column.x, (column.top + column.bottom) / 2, f"{column.n:,}", ha="center", va="center")
 
 
-def draw_units(axes: Axes, plan: Layout, column: Column, values: Array | None) -> None:
+def draw_units(axes: Axes, plan: Layout, column: Column, steps: Trace | None) -> None:
     """Draw a column's units, and what each gives: the more, the fuller its colour; hatched if it is off."""
     circle = library("patches").Circle
+    values, hatched = outputs(column, steps)
     sizes = np.zeros(column.n) if values is None else parts(values)
     for k, y in enumerate(column.units):
         place = {"xy": (column.x, y), "radius": plan.radius}
         if values is not None:
-            if values[k] == 0:
+            if hatched[k]:
                 axes.add_patch(
                     circle(**place, fill=False, edgecolor="0.5", hatch="////", linewidth=0, alpha=0.5)
                 )
-            else:
+            elif not np.isnan(values[k]):
                 colour = POSITIVE if values[k] > 0 else NEGATIVE
                 axes.add_patch(circle(**place, facecolor=colour, alpha=0.6 * sizes[k], linewidth=0))
             size = SMALL * plan.radius / RADIUS
             axes.text(column.x, y, short(values[k]), ha="center", va="center", fontsize=size)
         axes.add_patch(circle(**place, fill=False, edgecolor=ink()))
+
+
+def outputs(column: Column, steps: Trace | None) -> tuple[Array | None, Array]:
+    """Return what a column's units give, if there is an example, and which of them are off."""
+    if steps is None or not column.layer:
+        return (None if steps is None else steps.x), np.zeros(column.n, bool)
+    step = steps[column.layer - 1]
+    return step.a, off(step)
 
 
 def short(value: float) -> str:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastnn._core.activation_names import parse
-from fastnn._core.checks import real_array
+from fastnn._core.checks import positive_integer, real_array
+from fastnn.layers import converted
 from fastnn.network import Network
 from fastnn.plot.library import SMALL, library, new_axes
 
@@ -34,7 +35,7 @@ def decision_regions(
     """Plot which class a network of two inputs gives to each point of the plane.
 
     With several outputs, the class is that of the largest; with one, it is 1 where the output is above 0.5
-    (after a sigmoid) or above 0 (else).
+    (after a sigmoid) or above 0 (else). Where an output is NaN, nothing is drawn.
 
     Parameters
     ----------
@@ -43,7 +44,7 @@ def decision_regions(
     points : array_like, shape (B, 2), optional
         Examples to show in the plane.
     labels : array_like of int, shape (B,), optional
-        The examples' classes, from 0: each is coloured as its class's region.
+        The examples' classes, whole numbers from 0: each is coloured as its class's region.
     bounds : ((float, float), (float, float)), optional
         The range of each input; by default where the points are and a little more, without points -3 to 3.
     resolution : int, default 300
@@ -58,9 +59,10 @@ def decision_regions(
     Raises
     ------
     TypeError
-        If net is no Network.
+        If net is no Network, points, labels or bounds hold no real numbers, or resolution is no integer.
     ValueError
-        If net has not 2 inputs, points, labels or bounds have another shape, or resolution is below 2.
+        If net has not 2 inputs, points, labels or bounds have another shape, points or bounds hold NaN or
+        infinity, labels hold something else than the classes' numbers, or resolution is below 2.
     ImportError
         If matplotlib isn't installed.
 
@@ -76,15 +78,15 @@ def decision_regions(
         raise ValueError(
             f"net has {net.n_inputs} inputs and {net.n_outputs} outputs, expected 2 and at least 1"
         )
-    if resolution < 2:
+    if positive_integer("resolution", resolution) < 2:
         raise ValueError(f"resolution is {resolution}, expected at least 2")
     shown = None if points is None else pairs("points", points)
-    classes = None if labels is None else classes_of(labels, shown)
+    n = max(net.n_outputs, 2)
+    classes = None if labels is None else classes_of(labels, shown, n)
     ranges = around(shown) if bounds is None else checked_bounds(bounds)
     x, y = np.meshgrid(*(np.linspace(low, high, resolution) for low, high in ranges))
     region = classify(net, np.column_stack([x.ravel(), y.ravel()])).reshape(x.shape)
     axes = axes or new_axes(5.0, 4.6)
-    n = max(net.n_outputs, 2)
     colours = library("colors").ListedColormap([CLASSES[k % len(CLASSES)] for k in range(n)])
     scale: dict[str, Any] = {"cmap": colours, "vmin": -0.5, "vmax": n - 0.5}
     axes.pcolormesh(x, y, region, shading="nearest", alpha=0.35, rasterized=True, **scale)
@@ -93,7 +95,7 @@ def decision_regions(
         axes.scatter(*shown.T, edgecolors="white", linewidths=0.8, **look)
     axes.set(xlabel="x1", ylabel="x2", xlim=ranges[0], ylim=ranges[1])
     patch = library("patches").Patch
-    found = np.unique(region)[:MOST_NAMED]
+    found = np.unique(region.compressed())[:MOST_NAMED]
     axes.legend(
         handles=[patch(color=colours(int(k)), alpha=0.6, label=f"class {k}") for k in found],
         fontsize=SMALL,
@@ -102,25 +104,29 @@ def decision_regions(
     return axes
 
 
-def classify(net: Network, x: Array) -> Array:
-    """Return the class that a network gives to each example."""
+def classify(net: Network, x: Array) -> np.ma.MaskedArray[Any, Any]:
+    """Return the class that a network gives to each example, none where an output is NaN."""
     y = net(x)
     if net.n_outputs > 1:
-        return np.asarray(y.argmax(axis=1))
-    threshold = 0.5 if parse(net.layers[-1].activation).row.name in SIGMOIDS else 0.0
-    return np.where(y[:, 0] > threshold, 1, 0)
+        classes = y.argmax(axis=1)
+    else:
+        threshold = 0.5 if parse(net.layers[-1].activation).row.name in SIGMOIDS else 0.0
+        classes = np.where(y[:, 0] > threshold, 1, 0)
+    return np.ma.MaskedArray(classes, np.isnan(y).any(axis=1))
 
 
 def pairs(name: str, values: ArrayLike) -> Array:
-    """Return rows of two real numbers, or raise."""
+    """Return rows of two finite numbers, or raise."""
     array = real_array(name, values)
     if array.ndim != 2 or array.shape[1] != 2:
         raise ValueError(f"{name} has shape {array.shape}, expected (B, 2)")
-    return array
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} holds NaN or infinity, expected finite numbers")
+    return converted(array, np.dtype(np.float64))
 
 
-def classes_of(labels: ArrayLike, points: Array | None) -> Array:
-    """Return a class for each point, or raise."""
+def classes_of(labels: ArrayLike, points: Array | None, n: int) -> Array:
+    """Return one of n classes for each point, or raise."""
     classes = real_array("labels", labels)
     if points is None:
         raise ValueError("labels are given without points")
@@ -128,7 +134,10 @@ def classes_of(labels: ArrayLike, points: Array | None) -> Array:
         raise ValueError(
             f"labels has shape {classes.shape}, but points {points.shape} expects {points.shape[:1]}"
         )
-    return classes
+    wrong = classes[~np.isin(classes, np.arange(n))]
+    if wrong.size:
+        raise ValueError(f"labels holds {wrong[0]}, expected whole numbers from 0 to {n - 1}")
+    return classes.astype(np.intp)
 
 
 def checked_bounds(bounds: Sequence[Sequence[float]]) -> list[tuple[float, float]]:

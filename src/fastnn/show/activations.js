@@ -32,9 +32,9 @@ const ELEMENTWISE = {
   },
   tanh: () => (z) => Math.tanh(z),
   leaky_relu: (slope) => (z) => (z > 0 ? z : slope * z),
-  softsign: () => (z) => z / (1 + Math.abs(z)),
+  softsign: () => (z) => (Number.isFinite(z) ? z / (1 + Math.abs(z)) : Math.sign(z)),
   hard_sigmoid: (alpha, beta) => (z) => Math.min(Math.max(alpha * z + beta, 0), 1),
-  hard_swish: () => (z) => z * Math.min(Math.max(z / 6 + 0.5, 0), 1),
+  hard_swish: () => (z) => (z < -3 ? -0 : z * Math.min(Math.max(z / 6 + 0.5, 0), 1)),
   clip: (low, high) => (z) => Math.min(Math.max(z, low), high),
   elu: (alpha) => (z) => (z > 0 ? z : alpha * Math.expm1(z)),
   selu: () => (z) => (z > 0 ? SELU_SCALE * z : SELU_SCALE * SELU_ALPHA * Math.expm1(z)),
@@ -60,6 +60,7 @@ const ROW_WISE = {
   },
   log_softmax: () => (row) => {
     const largest = Math.max(...row);
+    if (!Number.isFinite(largest)) return row.map(() => NaN);
     // The largest term, 1, is kept apart: results near 0 keep their digits.
     const first = row.indexOf(largest);
     const rest = row.reduce((sum, z, i) => (i === first ? sum : sum + Math.exp(z - largest)), 0);
@@ -72,4 +73,11 @@ function activation(name, parameters) {
   if (name in ROW_WISE) return ROW_WISE[name](...parameters);
   const one = ELEMENTWISE[name](...parameters);
   return (row) => row.map(one);
+}
+
+// Whether a neuron is off at z: its activation gives 0 there and beside it, as relu does and tanh doesn't.
+function off(name, parameters) {
+  if (name in ROW_WISE) return () => false;
+  const one = ELEMENTWISE[name](...parameters);
+  return (z) => one(z) === 0 && (one(z - 1) === 0 || one(z + 1) === 0);
 }

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 from pathlib import Path
 
 from fastnn import models
-from fastnn.arguments import CommandError, target
+from fastnn.arguments import CommandError, printable, target
 from fastnn.formats.files import replacing
-from fastnn.show.page import page
+from fastnn.show.page import exact, page
 
 DESCRIPTION = (
     "Write one HTML page that loads nothing: a network's drawing, its layers, its weights, and for small "
@@ -25,8 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output",
         type=target,
         metavar="PAGE.html",
-        help="the page to write (default: the model's name with .html, in the current folder)",
+        help="the page, replaced if it is there (default: MODEL's name with .html, in the current folder)",
     )
+    # Until Python 3.14, argparse takes -1e-3 for an option.
+    parser._negative_number_matcher = re.compile(r"-\.?\d")
     parser.add_argument(
         "--range",
         nargs=2,
@@ -52,13 +55,21 @@ def run(options: argparse.Namespace) -> None:
     """Write the page, and print where it is."""
     low, high = options.range
     if not low < high:
-        raise CommandError(f"--range is {low:g} {high:g}, expected LOW < HIGH")
+        raise CommandError(f"--range is {exact(low)} {exact(high)}, expected LOW < HIGH")
     model = Path(options.model)
-    output = options.output or target(f"{model.stem}.html")
+    output = options.output or beside(model)
     net = models.open_model(model)
     if output.exists() and output.samefile(model):
         raise CommandError(f"{output} is the model itself, expected another name for the page")
     html = page(net, model.name, low, high)
     with replacing(output) as file:
         file.write(html.encode("utf-8", "replace"))
-    print(output)
+    print(printable(str(output)))
+
+
+def beside(model: Path) -> Path:
+    """Return the page that is written unless another is asked for."""
+    try:
+        return target(f"{model.stem}.html")
+    except argparse.ArgumentTypeError as error:
+        raise CommandError(f"{error}; --output names another page") from None

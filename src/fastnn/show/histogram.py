@@ -26,7 +26,8 @@ def histogram(layer: Dense, name: str) -> Element:
     """Return a figure of a layer's weights."""
     finite = layer.weight[np.isfinite(layer.weight)].astype(np.float64)
     largest = float(np.max(np.abs(finite), initial=0.0)) or 1.0
-    counts, _ = np.histogram(finite / largest, BARS, (-1.0, 1.0))
+    with np.errstate(all="ignore"):
+        counts, _ = np.histogram(finite / largest, BARS, (-1.0, 1.0))
     title = f"{name}: {described(layer.weight, finite)}"
     picture = element(
         "svg",
@@ -46,7 +47,7 @@ def described(weight: Array, finite: Array) -> str:
     """Return how many weights there are, and how they lie."""
     parts = [plural(weight.size, "weight")]
     if finite.size:
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(all="ignore"):
             parts.append(f"from {finite.min():.4g} to {finite.max():.4g}")
             parts.append(f"mean {finite.mean():.4g}, standard deviation {finite.std():.4g}")
     zeros = int(np.count_nonzero(finite == 0))

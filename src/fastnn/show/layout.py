@@ -129,7 +129,8 @@ def plural(n: int, noun: str) -> str:
 def parts(values: Array) -> Array:
     """Return the size of each number as a part of the largest; of infinities and NaN it is 1."""
     finite = np.isfinite(values)
-    sizes = np.where(finite, np.abs(values), np.inf)
-    largest = np.max(sizes, initial=0.0, where=finite) or 1.0
-    shares: Array = np.minimum(sizes / largest, 1.0)
+    with np.errstate(all="ignore"):
+        sizes = np.where(finite, np.abs(values), np.inf)
+        largest = np.max(sizes, initial=0.0, where=finite) or 1.0
+        shares: Array = np.minimum(sizes / largest, 1.0)
     return shares

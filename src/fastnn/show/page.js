@@ -6,17 +6,18 @@ const layers = model.layers.map((layer) => ({
   weight: layer.weight.map((row) => row.map(Number)),
   bias: layer.bias.map(Number),
   activate: activation(layer.activation, layer.parameters),
+  isOff: off(layer.activation, layer.parameters),
 }));
 
 // Every layer's z and a for one example.
 function forward(x) {
   const steps = [];
   let a = x;
-  for (const { weight, bias, activate } of layers) {
+  for (const { weight, bias, activate, isOff } of layers) {
     const input = a;
     const z = weight.map((row, j) => row.reduce((sum, w, i) => sum + w * input[i], bias[j]));
     a = activate(z);
-    steps.push({ z, a });
+    steps.push({ z, a, isOff: z.map(isOff) });
   }
   return steps;
 }
@@ -37,38 +38,38 @@ const x = boxes.map((box) => box.valueAsNumber);
 function show() {
   const steps = forward(x);
   const columns = [x, ...steps.map((step) => step.a)];
-  showUnits(columns);
+  showUnits(columns, steps);
   showSteps(steps);
   showOutputs(steps[steps.length - 1].a);
 }
 
-// In the drawing, the fuller a unit's colour the larger what it gives; a unit that gives 0 is off.
-function showUnits(columns) {
+// In the drawing, the fuller a unit's colour the larger what it gives.
+function showUnits(columns, steps) {
   const largest = columns.map((a) => Math.max(...a.map(Math.abs).filter(Number.isFinite), 1e-300));
   for (const unit of document.querySelectorAll("g[data-unit]")) {
     const layer = Number(unit.dataset.layer);
     const value = columns[layer][Number(unit.dataset.unit)];
     const circle = unit.querySelector("circle");
     unit.querySelector("text").textContent = short(value, circle.r.baseVal.value);
-    unit.classList.toggle("off", layer > 0 && value === 0);
+    unit.classList.toggle("off", layer > 0 && steps[layer - 1].isOff[Number(unit.dataset.unit)]);
     unit.classList.toggle("negative", value < 0);
     circle.setAttribute("fill-opacity", Math.min(Math.abs(value) / largest[layer], 1) * 0.5 || 0);
   }
 }
 
 function showSteps(steps) {
-  steps.forEach(({ z, a }, i) => {
+  steps.forEach(({ z, a, isOff }, i) => {
     const [zRow, aRow] = document.querySelectorAll(`#steps tr[data-layer="${i + 1}"]`);
-    fill(zRow, z, () => false);
-    fill(aRow, a, (value) => value === 0);
+    fill(zRow, z, []);
+    fill(aRow, a, isOff);
   });
-  fill(document.querySelector('#steps tr[data-layer="0"]'), x, () => false);
+  fill(document.querySelector('#steps tr[data-layer="0"]'), x, []);
 }
 
 function fill(row, values, isOff) {
   [...row.querySelectorAll("td")].forEach((cell, i) => {
-    cell.textContent = digits(values[i]) + (isOff(values[i]) ? " off" : "");
-    cell.classList.toggle("off", isOff(values[i]));
+    cell.textContent = digits(values[i]) + (isOff[i] ? " off" : "");
+    cell.classList.toggle("off", Boolean(isOff[i]));
   });
 }
 
@@ -81,14 +82,16 @@ function showOutputs(y) {
     bar.style.width = `${Math.min(Math.abs(y[i]) / whole, 1) * 100 || 0}%`;
     bar.classList.toggle("negative", y[i] < 0);
   });
-  const best = y.reduce((found, value, i) => (value > y[found] ? i : found), 0);
+  const best = y.reduce((found, value, i) => (Number.isNaN(value) || value <= y[found] ? found : i), -1);
   document.getElementById("largest").textContent =
-    y.length > 1 ? `Largest: output ${best + 1}, ${digits(y[best])}` : "";
+    y.length > 1 && best >= 0 ? `Largest: output ${best + 1}, ${digits(y[best])}` : "";
 }
 
 function set(i, value) {
-  boxes[i].setAttribute("aria-invalid", String(!Number.isFinite(value)));
-  if (!Number.isFinite(value)) return;
+  const valid = Number.isFinite(value);
+  boxes[i].setAttribute("aria-invalid", String(!valid));
+  document.getElementById(`problem-${i + 1}`).textContent = valid ? "" : `This is no number; ${x[i]} still counts.`;
+  if (!valid) return;
   x[i] = value;
   show();
 }

@@ -108,11 +108,13 @@ def trial(net: Network, low: float, high: float) -> Iterator[Element]:
         *(control(i, low, high) for i in range(1, net.n_inputs + 1)),
         element("button", "Set all to 0", type="button", id="zero"),
     )
+    # Of several outputs, only the largest is read out after each change.
+    live = "polite" if net.n_outputs == 1 else "off"
     rows = (
         element(
             "tr",
             element("th", f"output {i}", scope="row"),
-            element("td", element("output", aria_live="off")),
+            element("td", element("output", aria_live=live)),
             element("td", element("div", class_="bar")),
         )
         for i in range(1, net.n_outputs + 1)
@@ -132,21 +134,37 @@ def trial(net: Network, low: float, high: float) -> Iterator[Element]:
 
 def control(i: int, low: float, high: float) -> Element:
     """Return an input's slider and its number."""
-    start = f"{min(max(0.0, low), high):g}"
-    span = {"min": f"{low:g}", "max": f"{high:g}", "step": f"{(high - low) / STEPS:g}"}
+    start = exact(min(max(0.0, low), high))
+    # Divided first: the whole range of floats is more than the largest of them.
+    span = {"min": exact(low), "max": exact(high), "step": exact(high / STEPS - low / STEPS)}
+    problem = f"problem-{i}"
     return element(
         "div",
         element("label", f"input {i}", for_=f"slider-{i}"),
         element("input", type="range", id=f"slider-{i}", value=start, **span),
-        element("input", type="number", step="any", value=start, aria_label=f"input {i} as a number"),
+        element(
+            "input",
+            type="number",
+            step="any",
+            value=start,
+            aria_label=f"input {i} as a number",
+            aria_describedby=problem,
+        ),
+        element("p", id=problem, class_="problem", role="alert"),
         class_="input",
     )
+
+
+def exact(value: float) -> str:
+    """Return a number with as many digits as tell it apart."""
+    return repr(float(value)).removesuffix(".0")
 
 
 def note(net: Network) -> str:
     """Return how the page's numbers come about."""
     text = (
-        "Z is the weighted sum and the bias, A what the activation makes of it; a neuron that gives 0 is off."
+        "Z is the weighted sum and the bias, A what the activation makes of it; a neuron is off where its "
+        "activation is flat and gives 0."
     )
     if net.dtype == "float32":
         text += " Computed here in float64; fastnn computes this network in float32."

@@ -8,15 +8,18 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
+from fastnn import activations
+from fastnn._core.activation_names import parse
 from fastnn.show.elements import element
 
 if TYPE_CHECKING:
-    from fastnn.network import Trace
+    from fastnn.network import Step, Trace
 
 Array = np.ndarray[Any, Any]
 
 MOST_EXAMPLES = 5
 MOST_UNITS = 16
+SMALL, LARGE = 1e-5, 1e16  # numbers between are written without a power of ten
 HATCHES = "135deg, rgba(128, 128, 128, 0.5) 0 1px, rgba(128, 128, 128, 0.18) 1px 5px"
 OFF = f"background: repeating-linear-gradient({HATCHES})"
 
@@ -31,28 +34,52 @@ def text(trace: Trace) -> str:
 
 
 def shown(array: Array) -> str:
-    """Return an array's numbers with at most five decimals."""
+    """Return an array's numbers."""
     return np.array2string(array, separator=", ", prefix=" " * 7, formatter={"float_kind": number})
 
 
 def number(value: Any) -> str:
-    """Return a number with at most five decimals."""
+    """Return a number with at most five decimals, as a power of ten where those would say too little."""
     if not isinstance(value, np.floating):
         return str(value)
+    if value == 0:
+        return "0"
+    if np.isfinite(value) and not SMALL <= abs(value) < LARGE:
+        return np.format_float_scientific(value, precision=5, trim="-", exp_digits=1)
     return np.format_float_positional(value, precision=5, trim="-")
 
 
 def html(trace: Trace) -> Element:
     """Return every layer's Z and A for the first examples; the cells of neurons that are off are hatched."""
     if trace.x.ndim == 1:
+        rows: list[tuple[int, ...]] = [()]
         parts = [table(trace, (), "one example")]
     else:
-        shown_rows = range(min(len(trace.x), MOST_EXAMPLES))
-        parts = [table(trace, (row,), f"row {row} of {len(trace.x):,}") for row in shown_rows]
-    parts.append(
-        element("p", "Hatched: neurons that are off. They give 0, so nothing of them reaches the next layer.")
-    )
-    return element("div", *parts)
+        rows = [(row,) for row in range(min(len(trace.x), MOST_EXAMPLES))]
+        parts = [table(trace, row, f"row {row[0]} of {len(trace.x):,}") for row in rows]
+    return element("div", *parts, *legend(trace, rows))
+
+
+def legend(trace: Trace, rows: list[tuple[int, ...]]) -> Iterator[Element]:
+    """Yield what hatched cells mean, if there are any."""
+    hatched = [any(off(step, row)[:MOST_UNITS].any() for row in rows) for step in trace]
+    if any(hatched):
+        effect = ", so nothing of them reaches the next layer" if any(hatched[:-1]) else ""
+        yield element("p", f"Hatched: neurons that are off. They give 0{effect}.")
+
+
+def off(step: Step, index: tuple[int, ...] = ()) -> Array:
+    """Return which neurons are off for an example.
+
+    Those are they whose activation gives 0 at their z and beside it, as relu does and tanh doesn't.
+    """
+    z, a = step.z[index], step.a[index]
+    if parse(step.activation).row.row_wise:
+        return np.zeros(a.shape, bool)
+    with np.errstate(all="ignore"):
+        below, above = (activations.apply(step.activation, z + shift) == 0 for shift in (-1, 1))
+    found: Array = (a == 0) & (below | above)
+    return found
 
 
 def table(trace: Trace, index: tuple[int, ...], caption: str) -> Element:
@@ -60,7 +87,7 @@ def table(trace: Trace, index: tuple[int, ...], caption: str) -> Element:
     lines = [line("x", trace.x[index], set())]
     for i, step in enumerate(trace, 1):
         lines.append(line(f"Z{i}", step.z[index], set()))
-        lines.append(line(f"A{i}, {step.activation}", step.a[index], set(np.flatnonzero(step.a[index] == 0))))
+        lines.append(line(f"A{i}, {step.activation}", step.a[index], set(np.flatnonzero(off(step, index)))))
     return element("table", element("caption", caption), element("tbody", *lines))
 
 
