@@ -7,14 +7,13 @@ import argparse
 import contextlib
 import json
 import os
+import signal
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
-import fastnn
-from fastnn.demo import load_digits
+import fastnn.demo
 
-MOST_BYTES = 1 << 22
-
-net, _, _ = load_digits()  # before the fork: loaded once
+PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+net, _, _ = fastnn.demo.load_digits()  # before the fork: loaded once
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -24,13 +23,13 @@ class Handler(BaseHTTPRequestHandler):
         """Run the rows of the request through the network."""
         try:
             length = int(self.headers.get("Content-Length", 0))
-            if not 0 < length <= MOST_BYTES:
-                raise ValueError(f"a request has 1 to {MOST_BYTES} bytes")
-            outputs = net(json.loads(self.rfile.read(length)))
-        except (ValueError, TypeError) as error:
+            if not 0 < length <= 1 << 22:
+                raise ValueError("a request has 1 byte to 4 MiB")
+            outputs = net(json.loads(self.rfile.read(length))).tolist()
+        except (ValueError, TypeError, RecursionError) as error:
             self.answer(400, {"error": str(error)})
         else:
-            self.answer(200, {"worker": os.getpid(), "outputs": outputs.tolist()})
+            self.answer(200, {"worker": os.getpid(), "outputs": outputs})
 
     def answer(self, status: int, content: object) -> None:
         """Send JSON."""
@@ -45,14 +44,16 @@ class Handler(BaseHTTPRequestHandler):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=8000)
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--workers", type=int, default=PROCESSORS)
     options = parser.parse_args()
-    # One socket for all workers: the system shares requests out.
-    server = HTTPServer(("127.0.0.1", options.port), Handler)
+    server = HTTPServer(("127.0.0.1", options.port), Handler)  # one for all: the system shares requests out
     fastnn.set_num_threads(1)  # the workers are what makes use of the processors
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     print(f"{options.workers} workers at port {server.server_port}", flush=True)
-    for _ in range(options.workers - 1):
-        if os.fork() == 0:
-            break
+    children: list[int] = []
     with contextlib.suppress(KeyboardInterrupt):
+        while len(children) < options.workers - 1 and all(children):
+            children.append(os.fork())
         server.serve_forever()
+    for child in children if all(children) else []:  # a child has 0 for itself
+        os.kill(child, signal.SIGTERM)

@@ -73,16 +73,20 @@ def test_the_readme(tmp_path: Path) -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 class TestPreforkServer:
     @pytest.fixture
-    def url(self) -> Iterator[str]:
+    def url(self, server: subprocess.Popen[str]) -> str:
+        assert server.stdout is not None
+        started = re.fullmatch(r"2 workers at port (\d+)\n", server.stdout.readline())
+        assert started
+        return f"http://127.0.0.1:{started[1]}"
+
+    @pytest.fixture
+    def server(self) -> Iterator[subprocess.Popen[str]]:
         command = [sys.executable, str(EXAMPLES / "prefork_server.py"), "--port", "0", "--workers", "2"]
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True
         ) as server:
             try:
-                assert server.stdout is not None
-                started = re.fullmatch(r"2 workers at port (\d+)\n", server.stdout.readline())
-                assert started
-                yield f"http://127.0.0.1:{started[1]}"
+                yield server
             finally:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(server.pid, signal.SIGKILL)
@@ -98,7 +102,13 @@ class TestPreforkServer:
             assert found["outputs"] == net(images[:3]).tolist()
         assert 1 <= len(workers) <= 2
 
-    @pytest.mark.parametrize("body", [b"[[1, 2]]", b"nonsense", b'"text"', b"[[1], [2, 3]]"])
+    def test_a_signal_to_the_parent_ends_the_workers(self, url: str, server: subprocess.Popen[str]) -> None:
+        with urlopen(url, json.dumps([[0.0] * 64]).encode(), timeout=20):
+            server.terminate()
+        assert server.communicate(timeout=20)[0] == ""  # the end of what both could write to
+        assert server.returncode == 0
+
+    @pytest.mark.parametrize("body", [b"[[1, 2]]", b"nonsense", b'"text"', b"[[1], [2, 3]]", b"[" * 9999])
     def test_says_what_is_wrong(self, url: str, body: bytes) -> None:
         with pytest.raises(HTTPError, match="400") as caught:
             urlopen(url, body, timeout=20)
