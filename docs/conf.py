@@ -41,7 +41,6 @@ html_show_sourcelink = False
 # No page loads anything from elsewhere.
 myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
-suppress_warnings = ["myst.xref_missing"]
 
 default_role = "autolink"
 autodoc_typehints = "none"  # the docstrings have them, with shapes

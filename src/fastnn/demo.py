@@ -64,7 +64,24 @@ def worked_example() -> None:
 
 
 def load_digits() -> tuple[fastnn.Network, Array, Array]:
-    """Return the trained 64-32-10 network, the held-out images (n, 64) and their labels (n,)."""
+    """Return a network that reads handwritten digits, and images that it hasn't seen.
+
+    Returns
+    -------
+    net : Network
+        64-32-10, trained.
+    images : ndarray of float32, shape (n, 64)
+        Each 8 rows of 8 pixels, from 0 to 16.
+    labels : ndarray of int, shape (n,)
+        What they show, from 0 to 9.
+
+    Examples
+    --------
+    >>> from fastnn.demo import load_digits
+    >>> net, images, labels = load_digits()
+    >>> int(net(images[0]).argmax()), int(labels[0])
+    (2, 2)
+    """
     data = files("fastnn") / "data"
     with as_file(data / "digits.safetensors") as path:
         net = fastnn.load(path)
