@@ -160,6 +160,7 @@ def main(arguments: Sequence[str]) -> int:
     settings = {key: value.format(**places) for key, value in tool.environment.items()}
     settings["LD_PRELOAD"] = " ".join(library(file) for file in tool.preload)
     settings["PYTHONPATH"] = os.pathsep.join((str(lib), str(HERE / "tests")))
+    check_loaded(tool, lib, os.environ | settings)
     left_out = [f"--deselect={test}" for tests in tool.left_out.values() for test in tests]
     command = [part.format(logs=logs) for part in tool.wrapper]
     command += [sys.executable, "-m", "pytest", *separate.PYTEST, *left_out]
@@ -177,6 +178,15 @@ def main(arguments: Sequence[str]) -> int:
     for why, tests in tool.left_out.items():
         print(f"left out, since {why}:", *tests)
     return 1 if ours or code else 0
+
+
+def check_loaded(tool: Tool, lib: Path, environment: dict[str, str]) -> None:
+    """End here unless what the tests import is what was built for the tool, which nothing else would show."""
+    program = "import fastnn._core.engine as engine; print(engine.__file__)"
+    command = [*(part for part in tool.wrapper if tool.flags), sys.executable, "-c", program]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if not done.stdout.startswith(str(lib)):
+        sys.exit(f"the tests would load {done.stdout or done.stderr}, not {lib}")
 
 
 def library(name: str) -> str:
