@@ -151,3 +151,9 @@ def test_a_pipe_or_a_device_stays_what_it_is(tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError):
         NEW.save(tmp_path)
     assert os.listdir(tmp_path) == ["pipe"]
+
+
+@pytest.mark.parametrize("path", [0, 2**40, -1, None, 1.5])
+def test_what_is_no_path(path: object) -> None:
+    with pytest.raises(TypeError):
+        NEW.save(path)  # type: ignore[arg-type]

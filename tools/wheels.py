@@ -68,7 +68,7 @@ def build(python: str, sdist: Path, folder: Path) -> Path:
 def check(wheel: Path) -> None:
     """Fail unless the wheel holds what it should and no more."""
     # fastnn.libs is auditwheel's, with OpenMP's library.
-    toplevel = "--toplevel=fastnn,_fastnn_command,fastnn.libs"
+    toplevel = "--toplevel=fastnn,_fastnn_command.py,fastnn.libs"
     run(BIN / "check-wheel-contents", toplevel, "--ignore=W009,W010", wheel)
     names = zipfile.ZipFile(wheel).namelist()
     sources = [name for name in names if name.endswith(NO_SOURCES)]

@@ -116,9 +116,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 def resolved(path: str | os.PathLike[str]) -> Path:
     """Return the file that a path leads to, there or not; links that lead in a circle are an OSError."""
+    path = os.fsdecode(path)
     with contextlib.suppress(FileNotFoundError):
         os.stat(path)  # pathlib raises a RuntimeError, or none
-    return Path(os.fsdecode(path)).resolve()
+    return Path(path).resolve()
 
 
 def keep_entry(folder: Path) -> None:
