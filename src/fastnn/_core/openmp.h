@@ -144,6 +144,7 @@ static int openmp_max_threads(void) { return 1; }
 static int openmp_processors(void) { return 1; }
 static int openmp_recently(void) { return 0; }
 static void openmp_release_threads(void) {}
+static int openmp_watch_forks(void) { return 0; }
 #endif
 
 #if !defined(_OPENMP) || !defined(__linux__)
