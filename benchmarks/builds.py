@@ -14,7 +14,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -46,9 +46,15 @@ def cases(isa: str | None, dtype: str) -> dict[str, Callable[[], object]]:
 
 
 def serve(options: argparse.Namespace) -> None:
+    """Answer on the processor that the other build has, too."""
+    from fastnn.bench import timing
+
+    with timing.pinned(1):
+        answer(cases(options.isa, options.dtype))
+
+
+def answer(calls: Mapping[str, Callable[[], object]]) -> None:
     """Say the cases' names, then the seconds a call for each line with a name's number."""
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    calls = cases(options.isa, options.dtype)
     print(*calls, sep="\n", end="\n\n", flush=True)
     timed = list(calls.values())
     counts = [0] * len(timed)
@@ -103,11 +109,10 @@ def compare(builds: Sequence[Build], seconds: float) -> Iterator[str]:
         start = time.perf_counter()
         while time.perf_counter() - start < seconds or len(turns) < 3:
             turns.append([build.seconds(number) for build in builds])
-        ratios = sorted(first / second for first, second in turns)
-        quarter = len(ratios) // 4
+        low, middle, high = statistics.quantiles((first / second for first, second in turns), n=4)
         yield (
             f"{name:<{WIDEST}}{statistics.median(first for first, _ in turns) * 1e6:>12.2f}"
-            f"{statistics.median(ratios):>10.3f}   {ratios[quarter]:.3f} to {ratios[-1 - quarter]:.3f}"
+            f"{middle:>10.3f}   {low:.3f} to {high:.3f}"
         )
 
 
@@ -132,7 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         builds = [stack.enter_context(Build(path.resolve(), chosen)) for path in (HERE, options.other)]
         print(f"{'':<{WIDEST}}{'us a call':>12}{'times as fast is the other one, and the middle half':>60}")
         for line in compare(builds, options.seconds):
-            print(line, flush=True)
+            tqdm.write(line)
     return 0
 
 

@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -153,20 +154,21 @@ def main(arguments: Sequence[str]) -> int:
     lib = HERE / "src"
     if tool.flags:
         lib = separate.build(folder, {"CC": tool.compiler, "FASTNN_EXTRA_FLAGS": tool.flags})
+    folder.mkdir(parents=True, exist_ok=True)
     # Of this run alone: two may go on at once, with half of the tests each.
-    logs = folder / f"logs-{os.getpid()}"
-    logs.mkdir(parents=True)
+    logs = Path(tempfile.mkdtemp(prefix="logs-", dir=folder))
     places = {"logs": logs, "archer": archer() if name == "tsan" else ""}
     settings = {key: value.format(**places) for key, value in tool.environment.items()}
     settings["LD_PRELOAD"] = " ".join(library(file) for file in tool.preload)
     settings["PYTHONPATH"] = os.pathsep.join((str(lib), str(HERE / "tests")))
-    check_loaded(tool, lib, os.environ | settings)
+    environment = os.environ | settings
+    check_loaded(tool, lib, environment)
     left_out = [f"--deselect={test}" for tests in tool.left_out.values() for test in tests]
     command = [part.format(logs=logs) for part in tool.wrapper]
     command += [sys.executable, "-m", "pytest", *separate.PYTEST, *left_out]
     chosen = any(argument.startswith("tests") for argument in pytest_arguments)
     command += [*pytest_arguments, *(() if chosen else tool.tests)]
-    code = subprocess.run(command, cwd=HERE, env=os.environ | settings, check=False).returncode
+    code = subprocess.run(command, cwd=HERE, env=environment, check=False).returncode
     ours, others = [], 0
     for report in reports(tool, logs):
         if re.search(tool.ours, report):
@@ -183,7 +185,7 @@ def main(arguments: Sequence[str]) -> int:
 def check_loaded(tool: Tool, lib: Path, environment: dict[str, str]) -> None:
     """End here unless what the tests import is what was built for the tool, which nothing else would show."""
     program = "import fastnn._core.engine as engine; print(engine.__file__)"
-    command = [*(part for part in tool.wrapper if tool.flags), sys.executable, "-c", program]
+    command = [*(tool.wrapper if tool.flags else ()), sys.executable, "-c", program]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if not done.stdout.startswith(str(lib)):
         sys.exit(f"the tests would load {done.stdout or done.stderr}, not {lib}")

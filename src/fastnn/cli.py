@@ -18,7 +18,6 @@ from fastnn.bench import command as bench
 from fastnn.predict import command as predict
 from fastnn.show import command as show
 
-WRONG_USE = 2  # as argparse ends
 INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
 KILLED = 128  # and, with the signal's number added, of one that a signal ended
 
@@ -69,10 +68,10 @@ COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code."""
     arguments = sys.argv[1:] if argv is None else argv
+    whole = parser()
     if not arguments:
-        parser().print_help(sys.stderr)
-        return WRONG_USE
-    options = parser().parse_args(arguments)
+        whole.exit(2, whole.format_help())  # as it ends where something is missing
+    options = whole.parse_args(arguments)
     try:
         with ended_by_signals():
             COMMANDS[options.command].run(options)

@@ -129,20 +129,20 @@ def test_control_c_stops_a_long_call(isa: str, threads: int, step: int, dtype: s
 @pytest.mark.parametrize("isa", fastnn.available_isas())
 def test_control_c_stops_an_activation(isa: str, name: str) -> None:
     """Of more numbers than a second is long; a zero-stride array would be copied, so they are there."""
-    lines = [
-        "import os, signal, threading, time",
-        "import numpy as np, fastnn",
-        "z = np.zeros((25_000_000, 4), np.float32)",
-        "signal.signal(signal.SIGINT, signal.default_int_handler)",
-        "began = time.process_time()",
-        "threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()",
-        "try:",
-        f"    fastnn.{name}(z, out=z)",
-        "    print('done')",
-        "except KeyboardInterrupt:",
-        "    print(time.process_time() - began)",
-    ]
-    printed = output_of("\n".join(lines), FASTNN_ISA=isa)
+    code = f"""
+import os, signal, threading, time
+import numpy as np, fastnn
+z = np.zeros((25_000_000, 4), np.float32)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+began = time.process_time()
+threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
+try:
+    fastnn.{name}(z, out=z)
+    print("done")
+except KeyboardInterrupt:
+    print(time.process_time() - began)
+"""
+    printed = output_of(code, FASTNN_ISA=isa)
     assert printed == "done\n" or float(printed) < 1.0, printed
     if isa == "scalar":
         assert printed != "done\n", "it was too fast to be stopped"

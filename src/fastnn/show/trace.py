@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import Element
 
@@ -51,20 +51,20 @@ def number(value: Any) -> str:
 
 def html(trace: Trace) -> Element:
     """Return every layer's Z and A for the first examples; the cells of neurons that are off are hatched."""
-    if trace.x.ndim == 1:
-        rows: list[tuple[int, ...]] = [()]
-        parts = [table(trace, (), "one example")]
-    else:
-        rows = [(row,) for row in range(min(len(trace.x), MOST_EXAMPLES))]
-        parts = [table(trace, row, f"row {row[0]} of {len(trace.x):,}") for row in rows]
-    return element("div", *parts, *legend(trace, rows))
+    captions: dict[tuple[int, ...], str] = {(): "one example"}
+    if trace.x.ndim == 2:
+        shown_rows = range(min(len(trace.x), MOST_EXAMPLES))
+        captions = {(row,): f"row {row} of {len(trace.x):,}" for row in shown_rows}
+    hatched = {index: [off(step, index) for step in trace] for index in captions}
+    parts = [table(trace, index, hatched[index], caption) for index, caption in captions.items()]
+    return element("div", *parts, *legend(hatched.values()))
 
 
-def legend(trace: Trace, rows: list[tuple[int, ...]]) -> Iterator[Element]:
-    """Yield what hatched cells mean, if there are any."""
-    hatched = [any(off(step, row)[:MOST_UNITS].any() for row in rows) for step in trace]
-    if any(hatched):
-        effect = ", so nothing of them reaches the next layer" if any(hatched[:-1]) else ""
+def legend(hatched: Iterable[list[Array]]) -> Iterator[Element]:
+    """Yield what hatched cells mean, if there are any: of each example, those of each layer."""
+    layers = [any(cells[:MOST_UNITS].any() for cells in layer) for layer in zip(*hatched, strict=True)]
+    if any(layers):
+        effect = ", so nothing of them reaches the next layer" if any(layers[:-1]) else ""
         yield element("p", f"Hatched: neurons that are off. They give 0{effect}.")
 
 
@@ -82,12 +82,12 @@ def off(step: Step, index: tuple[int, ...] = ()) -> Array:
     return found
 
 
-def table(trace: Trace, index: tuple[int, ...], caption: str) -> Element:
+def table(trace: Trace, index: tuple[int, ...], hatched: list[Array], caption: str) -> Element:
     """Return one example's x, Z and A."""
     lines = [line("x", trace.x[index], set())]
-    for i, step in enumerate(trace, 1):
+    for i, (step, cells) in enumerate(zip(trace, hatched, strict=True), 1):
         lines.append(line(f"Z{i}", step.z[index], set()))
-        lines.append(line(f"A{i}, {step.activation}", step.a[index], set(np.flatnonzero(off(step, index)))))
+        lines.append(line(f"A{i}, {step.activation}", step.a[index], set(np.flatnonzero(cells))))
     return element("table", element("caption", caption), element("tbody", *lines))
 
 
