@@ -11,7 +11,7 @@ D. What isn't laid out as the kernels read it is converted a chunk at a time, so
 cimport cython
 cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
-from cython.parallel cimport parallel, prange, threadid
+from cython.parallel cimport parallel, threadid
 from libc.stdint cimport uint64_t, uintptr_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
@@ -42,6 +42,10 @@ cdef extern from "openmp.h" nogil:
         OPENMP_SHARES
     ctypedef struct openmp_steps:
         pass
+    ctypedef struct openmp_part:
+        long next
+        long end
+    long openmp_claim(openmp_part *part)
     bint openmp_take(openmp_steps *steps, long step, int share)
     long openmp_finish(openmp_steps *steps)
     long openmp_step(openmp_steps *steps)
@@ -78,6 +82,8 @@ cdef enum:
     # What is converted takes what a thread's SCRATCH_BYTES leave, but this much at least.
     SCRATCH_BYTES = 2 * 1024 * 1024
     MIN_CHUNK_BYTES = 64 * 1024
+    # Between the scratch of two threads: processors fetch lines ahead of what is read, up to the end of a page.
+    SCRATCH_GAP = 4 * 1024
 
 # Multiply-adds; an activation counts for ACTIVATION_WORK. Below MIN_NOGIL_WORK, handing over the interpreter
 # lock costs more than it gives.
@@ -165,7 +171,7 @@ cdef class Engine:
     cdef bint narrow, looks_ahead
     cdef double row_work
     cdef Py_ssize_t weight_bytes, itemsize, stride, columns, columns_bytes
-    cdef Py_ssize_t block_rows, scratch_bytes, most_sharers
+    cdef Py_ssize_t block_rows, scratch_bytes, scratch_step, most_sharers
     cdef readonly cnp.npy_intp n_inputs
     cdef readonly cnp.npy_intp n_outputs
     cdef readonly object dtype
@@ -261,6 +267,7 @@ cdef class Engine:
             else:
                 self.block_rows = max(min(MAX_BLOCK_BYTES // row_bytes, tile), 1)
             self.scratch_bytes = 2 * self.block_rows * self.stride * self.itemsize
+        self.scratch_step = self.scratch_bytes + SCRATCH_GAP
 
     cdef int run(self, const row_block *whole, int threads) except -1:
         # `threads` 0: as many as are worth it.
@@ -308,22 +315,18 @@ cdef class Engine:
         cdef Py_ssize_t block
         cdef char *memory
         cdef char *scratch
-        cdef openmp_team team
         threads = <int>min(threads, blocks)
-        memory = <char *>malloc(threads * self.scratch_bytes + ALIGNMENT)
+        memory = <char *>malloc(threads * self.scratch_step + ALIGNMENT)
         if memory == NULL:
-            raise MemoryError(f"no memory for {threads * self.scratch_bytes} bytes of scratch")
+            raise MemoryError(f"no memory for {threads * self.scratch_step} bytes of scratch")
         scratch = aligned(memory)
         if threads == 1:
             with nogil:
                 for block in range(blocks):
                     self.run_block(whole, step, block, scratch, sharers)
         else:
-            team = openmp_gather()
-            with nogil, parallel(num_threads=threads):
-                openmp_begin(&team)
-                for block in prange(blocks, schedule="dynamic"):
-                    self.run_block(whole, step, block, scratch + threadid() * self.scratch_bytes, 1)
+            with nogil:
+                share_blocks(self, whole, step, blocks, scratch, threads)
         free(memory)
         return 0
 

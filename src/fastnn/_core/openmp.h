@@ -21,12 +21,20 @@ typedef struct {
     long begun[OPENMP_SHARES]; /* steps, of each share */
 } openmp_steps;
 
+/* Blocks that one thread begins with. Two parts never meet in a cache line. */
+typedef struct {
+    long next;
+    long end;
+    char apart[128 - 2 * sizeof(long)];
+} openmp_part;
+
 #if defined(_MSC_VER)
 #include <intrin.h>
 static int openmp_take(openmp_steps *steps, long step, int share)
 {
     return _InterlockedCompareExchange(&steps->begun[share], step + 1, step) == step;
 }
+static long openmp_claim(openmp_part *part) { return _InterlockedIncrement(&part->next) - 1; }
 static long openmp_finish(openmp_steps *steps) { return _InterlockedIncrement(&steps->finished); }
 static long openmp_step(openmp_steps *steps) { return _InterlockedOr(&steps->step, 0); }
 static void openmp_next(openmp_steps *steps) { _InterlockedIncrement(&steps->step); }
@@ -36,6 +44,7 @@ static int openmp_take(openmp_steps *steps, long step, int share)
     long *begun = &steps->begun[share];
     return __atomic_compare_exchange_n(begun, &step, step + 1, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
+static long openmp_claim(openmp_part *part) { return __atomic_fetch_add(&part->next, 1, __ATOMIC_RELAXED); }
 static long openmp_finish(openmp_steps *steps)
 {
     return __atomic_add_fetch(&steps->finished, 1, __ATOMIC_ACQ_REL);

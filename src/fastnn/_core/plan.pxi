@@ -88,7 +88,7 @@ cdef class Plan(Engine):
             return self.run_direct(x, out, threads)
         threads = self.threads_for(rows, threads, &share)
         width = (0 if x_direct else self.n_inputs) + (0 if out_direct else self.n_outputs)
-        step = max(threads * (SCRATCH_BYTES - self.scratch_bytes), MIN_CHUNK_BYTES)
+        step = max(threads * (SCRATCH_BYTES - self.scratch_step), MIN_CHUNK_BYTES)
         step = max(step // (max(width, 1) * self.itemsize), 1)
         step = min(step, rows)
         x_chunk = None if x_direct else np.empty((step, self.n_inputs), self.dtype)

@@ -1,8 +1,40 @@
-# Few rows on several threads, which share each layer, one layer after the other.
+# Several threads: they take blocks of rows, or share each layer of few rows, one layer after the other.
 #
-# They share its outputs by whole panels, so that a thread reads only its part of the weights; where there are
-# too few panels for that, its rows. A thread begins with the same share in every call, and finds its weights
-# in its caches. The bits are the same as ever: no sum is cut.
+# A thread begins with the same blocks or share in every call, and finds what is the same again in its caches.
+#
+# They share a layer's outputs by whole panels, so that a thread reads only its part of the weights; where there
+# are too few panels for that, its rows. The bits are the same as ever: no sum is cut.
+
+
+cdef void share_blocks(
+    Engine engine, const row_block *whole, Py_ssize_t step, Py_ssize_t blocks, char *scratch, int threads
+) noexcept nogil:
+    cdef openmp_team team = openmp_gather()
+    cdef openmp_part parts[OPENMP_SHARES]
+    cdef int n_parts = min(threads, OPENMP_SHARES)
+    cdef int i
+    for i in range(n_parts):
+        parts[i].next = <long>part_end(blocks, i - 1, n_parts)
+        parts[i].end = <long>part_end(blocks, i, n_parts)
+    with parallel(num_threads=threads):
+        openmp_begin(&team)
+        take_blocks(engine, whole, step, scratch + threadid() * engine.scratch_step, parts, threadid(), n_parts)
+
+
+cdef void take_blocks(
+    Engine engine, const row_block *whole, Py_ssize_t step, char *scratch,
+    openmp_part *parts, int thread, int n_parts,
+) noexcept nogil:
+    # Of its own part first, then what nobody has begun of the others'.
+    cdef openmp_part *part
+    cdef long block
+    cdef int k
+    for k in range(n_parts):
+        part = &parts[(thread + k) % n_parts]
+        block = openmp_claim(part)
+        while block < part.end:
+            engine.run_block(whole, step, block, scratch, 1)
+            block = openmp_claim(part)
 
 
 cdef void share_layers(Engine engine, const row_block *block, int threads) noexcept nogil:
