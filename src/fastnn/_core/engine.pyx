@@ -82,7 +82,7 @@ cdef enum:
     # What is converted takes what a thread's SCRATCH_BYTES leave, but this much at least.
     SCRATCH_BYTES = 2 * 1024 * 1024
     MIN_CHUNK_BYTES = 64 * 1024
-    # Between the scratch of two threads: processors fetch lines ahead of what is read, up to the end of a page.
+    # Between the scratch of two threads: processors fetch lines ahead of what is read, within a page.
     SCRATCH_GAP = 4 * 1024
 
 # Multiply-adds; an activation counts for ACTIVATION_WORK. Below MIN_NOGIL_WORK, handing over the interpreter

@@ -2,8 +2,8 @@
 #
 # A thread begins with the same blocks or share in every call, and finds what is the same again in its caches.
 #
-# They share a layer's outputs by whole panels, so that a thread reads only its part of the weights; where there
-# are too few panels for that, its rows. The bits are the same as ever: no sum is cut.
+# They share a layer's outputs by whole panels, so that a thread reads only its part of the weights; where
+# there are too few panels for that, its rows. The bits are the same as ever: no sum is cut.
 
 
 cdef void share_blocks(
@@ -12,13 +12,14 @@ cdef void share_blocks(
     cdef openmp_team team = openmp_gather()
     cdef openmp_part parts[OPENMP_SHARES]
     cdef int n_parts = min(threads, OPENMP_SHARES)
-    cdef int i
+    cdef int thread, i
     for i in range(n_parts):
         parts[i].next = <long>part_end(blocks, i - 1, n_parts)
         parts[i].end = <long>part_end(blocks, i, n_parts)
     with parallel(num_threads=threads):
         openmp_begin(&team)
-        take_blocks(engine, whole, step, scratch + threadid() * engine.scratch_step, parts, threadid(), n_parts)
+        thread = threadid()
+        take_blocks(engine, whole, step, scratch + thread * engine.scratch_step, parts, thread, n_parts)
 
 
 cdef void take_blocks(
