@@ -39,6 +39,8 @@ class Language(NamedTuple):
 # where no file may grow it has more to say.
 OF_CHILDREN = "patch = subprocess\ndisable_warnings = no-sysmon, no-data-collected, module-not-measured"
 FULL_DISK = "--deselect=tests/test_files.py::TestSavingFails::test_a_full_disk"
+# Within a second of processor time, without measuring.
+WITHIN_A_SECOND = "--deselect=tests/models/test_onnx_limits.py::test_more_work_than_the_file_holds"
 OPTIONAL = (
     *("bench/labels.py", "bench/plot.py", "dask.py", "formats/chain.py", "formats/keras*.py"),
     *("formats/onnx/*", "formats/onnx_backend.py", "formats/peers.py", "formats/sklearn.py"),
@@ -62,6 +64,7 @@ LANGUAGES = {
         include=PYTHON,
         tests=(
             *("tests", "src/fastnn", "--ignore=tests/browser", "--ignore=tests/stress", FULL_DISK),
+            WITHIN_A_SECOND,
             *(f"--ignore={file}" for file in (*named(*NOT_OF_LINES), "tests/hostile/test_leaks.py")),
         ),
         settings=OF_CHILDREN,
