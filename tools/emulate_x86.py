@@ -20,7 +20,9 @@ EMULATOR = "qemu-x86_64"
 # What must be found there. Nehalem (2008) is the oldest that NumPy's wheels run on; Haswell (2013) was the
 # first with AVX2.
 PROCESSORS = {"Nehalem": ("sse2", "scalar"), "Haswell": ("avx2", "sse2", "scalar")}
-EXPECT = "import fastnn, sys; sys.exit(fastnn.available_isas() != {!r} and str(fastnn.available_isas()))"
+FASTNN = str(separate.HERE / "src" / "fastnn" / "__init__.py")
+FOUND = "import fastnn, sys; found = fastnn.__file__, fastnn.available_isas()"
+EXPECT = FOUND + "; sys.exit(found != {!r} and str(found))"
 QUICK = ("tests/golden.py",)
 TESTS = ("tests/test_api.py", "tests/test_losses.py")
 
@@ -36,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tests = () if quick else ("-m", "pytest", "-q", *separate.PYTEST, *TESTS)
     failed = 0
     for processor, isas in PROCESSORS.items():
-        failed += run(processor, "-c", EXPECT.format(isas))
+        failed += run(processor, "-c", EXPECT.format((FASTNN, isas)))
         failed += run(processor, *QUICK)
         failed += bool(tests) and run(processor, *tests)
     return 1 if failed else 0
