@@ -17,7 +17,7 @@ SECONDS = 600
 FAST_ISAS = $(shell $(BIN)/python -c 'import fastnn; print(*set(fastnn.available_isas()) - {"sse2", "scalar"})')
 
 .PHONY: demo test test-models test-browser onnx-cases fuzz exhaustive neon emulate-x86 without-openmp
-.PHONY: asan tsan valgrind stress fuzz-calls parallel soak coverage workflows lint lint-compilers bench docs wheel
+.PHONY: asan ubsan tsan valgrind stress fuzz-calls parallel soak coverage workflows lint lint-compilers bench docs wheel
 .PHONY: clean
 
 demo: $(INSTALLED)
@@ -59,7 +59,7 @@ without-openmp: $(INSTALLED)
 	$(BIN)/python tools/without_openmp.py $(TESTS)
 
 # The modules built again under each tool, and the tests with it: TESTS= for fewer of them.
-asan tsan valgrind: $(INSTALLED)
+asan ubsan tsan valgrind: $(INSTALLED)
 	$(BIN)/python tools/sanitize.py $@ $(TESTS)
 
 # What the tests do a little of, at length: threads, forks, hostile input, leaks. A quarter of an hour.
@@ -91,7 +91,7 @@ lint: $(VENV)/.lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint src
+	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint src tools
 
 # Both compilers build without a warning; the objects are thrown away.
 lint-compilers: $(VENV)/.lint

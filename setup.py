@@ -24,6 +24,8 @@ WARNINGS_ARE_ERRORS = os.environ.get("FASTNN_WERROR") == "1"
 # The flags of a sanitizer, for compiler and linker; Cython's tracing of lines. See tools/sanitize.py.
 EXTRA_FLAGS = shlex.split(os.environ.get("FASTNN_EXTRA_FLAGS", ""))
 TRACES_LINES = os.environ.get("FASTNN_TRACE_LINES") == "1"
+# A module of deliberate faults beside the others, by which tools/sanitize.py sees that its tools report them.
+FAULTS = os.environ.get("FASTNN_FAULTS") == "1"
 
 
 class Isa(NamedTuple):
@@ -163,7 +165,7 @@ class BuildExt(build_ext):
                 isa = isas[parts[-1].rsplit("_", 1)[0]]
                 extension.extra_compile_args += isa.msvc_flags if msvc else isa.unix_flags
                 extension.define_macros.append(("CYTHON_INLINE", inline))
-            elif parts[-1] == "engine" and openmp is not None:
+            elif parts[-1] in ("engine", "faults") and openmp is not None:
                 extension.extra_compile_args += openmp
                 extension.extra_link_args += [] if msvc else openmp
             extension.extra_compile_args += EXTRA_FLAGS
@@ -257,6 +259,8 @@ def compiler_version(compiler: Any) -> str:
 generated = runpy.run_path("tools/generate.py")["write_all"](Path(GENERATED))
 extensions = [core_extension("dispatch"), core_extension("engine")]
 extensions += [kernel_extension(isa, bits) for isa in target_isas() for bits in (32, 64)]
+if FAULTS:
+    extensions.append(Extension("fastnn._core.faults", ["tools/faults.pyx"]))
 
 setup(
     ext_modules=cythonize(

@@ -212,7 +212,8 @@ class TestThreadsThatACallStarts:
             *[(5000, None, {"FASTNN_NUM_THREADS": "1"}, 0), (5000, None, {"OMP_NUM_THREADS": "1"}, 0)],
             *[(5000, None, {"OMP_NUM_THREADS": n, "FASTNN_NUM_THREADS": "2"}, 1) for n in ("2", "2,4", "3")],
             *[(5000, None, {"OMP_NUM_THREADS": n, "FASTNN_NUM_THREADS": "2"}, 0) for n in ("1,2", "1,4,8")],
-            *[(5000, n, {"OMP_THREAD_LIMIT": "1"}, 0) for n in (None, 2)],
+            pytest.param(5000, None, {"OMP_THREAD_LIMIT": "1"}, 0, id="limit-of-1"),
+            pytest.param(5000, 2, {"OMP_THREAD_LIMIT": "1"}, 0, id="limit-of-1-for-2"),
         ],
     )
     def test_environment(

@@ -1,0 +1,150 @@
+"""The tools of tools/sanitize.py: how each builds, runs and reports, what it can't run and must see."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+# A frame in one of fastnn's modules, with or without the lines of its source.
+OURS = r"__pyx_|/fastnn/_core/|\((?:engine|dispatch|faults|\w+_f(?:32|64))\.c"
+# One that is where memory is read or written, itself or by a function of the C library.
+TOUCHES = rf"#0 [^\n]*(?:{OURS})|#0 (?:mem\w+|malloc|calloc|free) [^\n]*\n\s+#1 [^\n]*(?:{OURS})"
+
+
+@dataclass(frozen=True)
+class Tool:
+    """How to build for a tool, run under it, and what its report of an error begins with."""
+
+    compiler: str
+    flags: str
+    report: re.Pattern[str]
+    needs: str  # packages of Debian
+    environment: dict[str, str] = field(default_factory=dict)
+    preload: tuple[str, ...] = ()  # gcc's libraries
+    wrapper: tuple[str, ...] = ()
+    tests: tuple[str, ...] = ("tests",)
+    # What a report that counts has in it.
+    ours: str = OURS
+    # Tests that can't run under it: why, and which.
+    left_out: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Control:
+    """A deliberate fault, and what each tool that is there to find its kind says of it."""
+
+    kind: str
+    function: str  # of tools/faults.pyx
+    says: dict[str, str]
+
+
+# What docs/reliability.md promises that there is none of.
+CONTROLS = (
+    Control("bad access", "bad_access", {"asan": "heap-buffer-overflow", "valgrind": "Invalid read"}),
+    Control("undefined behaviour", "undefined", {"ubsan": "load of misaligned address"}),
+    Control("leak", "leak", {"asan": "Direct leak of", "valgrind": "definitely lost"}),
+    Control("race", "race", {"tsan": "data race"}),
+    Control("use of what was never written", "uninitialised", {"valgrind": "uninitialised value"}),
+)
+
+LIMITED = ("tests/test_threads.py::test_more_threads_than_can_be_started",)
+SMALL_STACK = ("tests/test_threads.py::test_a_thread_of_a_small_stack",)
+BUSY_EXIT = ("tests/stress/test_calls.py::test_exit_while_busy",)
+THREAD_LIMIT = tuple(
+    f"tests/test_threads.py::TestThreadsThatACallStarts::test_environment[{case}]"
+    for case in ("limit-of-1", "limit-of-1-for-2")
+)
+FORKS = (
+    "tests/test_processes.py::TestFork::test_in_another_thread_than_the_one_that_computed",
+    "tests/test_processes.py::TestFork::test_pool",
+)
+RACES = ("tests/hostile/test_bad_input.py::test_inputs_changed_in_the_middle_cannot_crash",)
+GUARD_PAGES = ("tests/test_guard.py::TestGuardPages::test_the_guards_bite",)
+MEMORY = (
+    "tests/test_processes.py::test_memory_does_not_grow",
+    "tests/test_processes.py::test_scratch_is_bounded",
+    "tests/test_processes.py::test_scratch_of_shared_rows_is_bounded",
+    "tests/hostile/test_leaks.py::test_memory_stays",
+)
+
+TOOLS = {
+    "asan": Tool(
+        compiler="gcc",
+        flags="-fsanitize=address -fno-omit-frame-pointer -O1 -g1",
+        report=re.compile(r"ERROR: AddressSanitizer|^(Direct|Indirect) leak of", re.M),
+        needs="gcc",
+        preload=("libasan.so",),
+        environment={
+            "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:allocator_may_return_null=1:"
+            "log_path={logs}/asan",
+            # What Python and NumPy leave behind at their end is reported too, but doesn't count.
+            "LSAN_OPTIONS": "exitcode=0:print_suppressions=0",
+            # Every object in memory of its own.
+            "PYTHONMALLOC": "malloc",
+        },
+        left_out={
+            "its shadow memory is beyond any limit": LIMITED,
+            "its frames outgrow a stack of 64 KiB": SMALL_STACK,
+            "calls that are under way at the end hold memory": BUSY_EXIT,
+            "it keeps freed memory for a while": MEMORY,
+            "it takes the signal of a guard page, and ends with an exit code": GUARD_PAGES,
+        },
+    ),
+    # A build of its own: both libraries set the path of their log in the one that is loaded first, so beside
+    # libasan libubsan would write to stderr, which pytest keeps from sight.
+    "ubsan": Tool(
+        compiler="gcc",
+        flags="-fsanitize=undefined -fno-omit-frame-pointer -O1 -g1",
+        report=re.compile(r"runtime error:"),
+        needs="gcc",
+        environment={"UBSAN_OPTIONS": "print_stacktrace=1:log_path={logs}/ubsan"},
+    ),
+    "tsan": Tool(
+        compiler="clang",
+        flags="-fsanitize=thread -g1 -O1",
+        report=re.compile(r"WARNING: ThreadSanitizer|FATAL: ThreadSanitizer", re.M),
+        needs="clang libomp-dev gcc",
+        # libomp sets up its own locks under other ones than pthread's; whose the memory is doesn't matter.
+        ours=rf"\A(?:(?!\n  Location is )[\s\S])*?(?:{TOUCHES})",
+        # Not clang's own: that of clang 14 ends a Python that it is loaded into by a segmentation fault.
+        preload=("libtsan.so",),
+        wrapper=("setarch", "-R"),  # its shadow memory has a fixed place
+        environment={
+            # Archer tells it of OpenMP's forks, joins and barriers. It looks for an option that is 1, else it
+            # prints advice where tests expect silence; the sanitizer takes the last value.
+            "TSAN_OPTIONS": "exitcode=0:log_path={logs}/tsan:"
+            "ignore_noninstrumented_modules=1:ignore_noninstrumented_modules=no",
+            "OMP_TOOL_LIBRARIES": "{archer}",
+        },
+        # Those that compute on threads, or from several.
+        tests=(
+            *("tests/test_threads.py", "tests/test_sharing.py", "tests/test_api.py", "tests/test_golden.py"),
+            *("tests/test_bits.py", "tests/test_dispatch.py", "tests/test_fast_math.py"),
+            *("tests/test_predict_beside.py", "tests/test_process_state.py", "tests/test_processes.py"),
+            *("tests/stress/test_calls.py", "tests/hostile/test_bad_input.py"),
+        ),
+        left_out={
+            "its shadow memory is beyond any limit": LIMITED,
+            "its frames are large": SMALL_STACK,
+            "its OpenMP is clang's, which prints a warning of this limit": THREAD_LIMIT,
+            "it has no threads in a child that is forked beside threads": FORKS,
+            "it keeps much memory": MEMORY,
+            "another thread writes to the input on purpose": RACES,
+        },
+    ),
+    "valgrind": Tool(
+        compiler="gcc",
+        flags="-g1",  # for its reports alone: the code is the usual one
+        report=re.compile(
+            r"^==\d+== (?=Invalid|Conditional|Use of|Syscall|Mismatched|Source and|\S+ bytes in)", re.M
+        ),
+        needs="gcc valgrind",
+        wrapper=(
+            *("valgrind", "--quiet", "--error-limit=no", "--num-callers=30", "--trace-children=no"),
+            *("--leak-check=full", "--show-leak-kinds=definite"),
+            "--log-file={logs}/valgrind.%p",
+        ),
+        environment={"PYTHONMALLOC": "malloc"},
+        tests=("tests/test_api.py", "tests/test_losses.py", "tests/test_errors.py"),
+    ),
+}
