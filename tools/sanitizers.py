@@ -65,6 +65,11 @@ MEMORY = (
     "tests/test_processes.py::test_scratch_is_bounded",
     "tests/test_processes.py::test_scratch_of_shared_rows_is_bounded",
     "tests/hostile/test_leaks.py::test_memory_stays",
+    "tests/test_scaling.py::test_rows_runs_and_reports",
+)
+COMPILERS = (
+    "tests/test_fast_math.py::TestBuild::test_flags_for_fast_math_are_refused",
+    "tests/test_fast_math.py::TestBuild::test_a_script_that_adds_such_flags_is_refused",
 )
 
 TOOLS = {
@@ -87,6 +92,7 @@ TOOLS = {
             "its frames outgrow a stack of 64 KiB": SMALL_STACK,
             "calls that are under way at the end hold memory": BUSY_EXIT,
             "it keeps freed memory for a while": MEMORY,
+            "compilers run under it too, for minutes": COMPILERS,
             "it takes the signal of a guard page, and ends with an exit code": GUARD_PAGES,
         },
     ),
