@@ -67,6 +67,7 @@ MEMORY = (
     "tests/hostile/test_leaks.py::test_memory_stays",
     "tests/test_scaling.py::test_rows_runs_and_reports",
 )
+PEERS = ("tests/test_peers.py::test_it_runs_and_reports",)
 COMPILERS = (
     "tests/test_fast_math.py::TestBuild::test_flags_for_fast_math_are_refused",
     "tests/test_fast_math.py::TestBuild::test_a_script_that_adds_such_flags_is_refused",
@@ -93,6 +94,7 @@ TOOLS = {
             "calls that are under way at the end hold memory": BUSY_EXIT,
             "it keeps freed memory for a while": MEMORY,
             "compilers run under it too, for minutes": COMPILERS,
+            "it ends the programs of others": PEERS,
             "it takes the signal of a guard page, and ends with an exit code": GUARD_PAGES,
         },
     ),
