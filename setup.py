@@ -21,6 +21,8 @@ CORE = "src/fastnn/_core"
 SIMD = f"{CORE}/simd"
 GENERATED = "build/generated"
 WARNINGS_ARE_ERRORS = os.environ.get("FASTNN_WERROR") == "1"
+# For wheels: one that lacks OpenMP by mistake would be slow in silence.
+OPENMP_IS_REQUIRED = os.environ.get("FASTNN_REQUIRE_OPENMP") == "1"
 # The flags of a sanitizer, for compiler and linker; Cython's tracing of lines. See tools/sanitize.py.
 EXTRA_FLAGS = shlex.split(os.environ.get("FASTNN_EXTRA_FLAGS", ""))
 TRACES_LINES = os.environ.get("FASTNN_TRACE_LINES") == "1"
@@ -212,6 +214,12 @@ class BuildExt(build_ext):
                 except Exception:
                     continue
                 return flags
+        if OPENMP_IS_REQUIRED:
+            compiler = self.compiler.compiler_so[0]
+            sys.exit(
+                f"fastnn: {compiler} has no OpenMP, and FASTNN_REQUIRE_OPENMP is 1; take a compiler with it "
+                f"(gcc, or clang with Debian's and Ubuntu's libomp-dev), or unset the variable"
+            )
         print("OpenMP not found: fastnn will use one thread", file=sys.stderr)
         return None
 

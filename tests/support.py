@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -62,6 +65,14 @@ def peak():
     return int(status["VmHWM"].split()[0])
 """
 on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux's /proc")
+
+ROOT = Path(__file__).resolve().parents[1]
+CC = shutil.which("cc")
+needs_compiler = pytest.mark.skipif(CC is None or sys.platform == "win32", reason="there is no cc")
+needs_what_builds = pytest.mark.skipif(
+    CC is None or sys.platform == "win32" or not (ROOT / "setup.py").exists() or not find_spec("Cython"),
+    reason="needs what builds fastnn",
+)
 
 
 def with_parameters(row: Activation) -> Iterator[str]:
@@ -211,3 +222,15 @@ def output_of(code: str, *arguments: str, **environment: str) -> str:
     assert done.returncode == 0, f"exit code {done.returncode}: {done.stderr}"
     assert done.stderr == ""
     return str(done.stdout)
+
+
+def refusal_to_build(folder: Path, **settings: str) -> str:
+    """Return what setup.py says when, with these settings, it ends before anything is compiled."""
+    built = folder / "built"
+    command = [sys.executable, "setup.py", "-q", "build_ext", f"--build-lib={built}", f"--build-temp={built}"]
+    run = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **settings}, capture_output=True, text=True, timeout=100
+    )
+    assert run.returncode == 1, run.stderr
+    assert not built.exists(), "nothing is compiled"
+    return run.stderr.strip().splitlines()[-1]

@@ -6,21 +6,14 @@ constructor, `set_fast_math`, that makes the thread flush subnormals.
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from support import LARGE_NETWORK, output_of
+from support import CC, LARGE_NETWORK, needs_compiler, needs_what_builds, output_of, refusal_to_build
 
 import fastnn
-
-ROOT = Path(__file__).resolve().parents[1]
-CC = shutil.which("cc")
-needs_compiler = pytest.mark.skipif(CC is None or sys.platform == "win32", reason="there is no cc")
 
 MODE = """
 import sys
@@ -42,11 +35,7 @@ def fast_math_library(tmp_path: Path) -> str:
     return str(library)
 
 
-@needs_compiler
-@pytest.mark.skipif(
-    not (ROOT / "setup.py").exists() or not importlib.util.find_spec("Cython"),
-    reason="needs what builds fastnn",
-)
+@needs_what_builds
 class TestBuild:
     @pytest.mark.parametrize(
         ("variable", "value"),
@@ -60,7 +49,7 @@ class TestBuild:
         ],
     )
     def test_flags_for_fast_math_are_refused(self, tmp_path: Path, variable: str, value: str) -> None:
-        message = self.refusal(tmp_path, **{variable: value})
+        message = refusal_to_build(tmp_path, **{variable: value})
         named = {"CC": "the compiler_so command", "LDSHARED": "the linker_so command"}.get(variable, variable)
         flag = next(word for word in value.split() if word.startswith(("-Ofast", "-funsafe", "-fsingle")))
         assert message.startswith(f"fastnn: {named} has {flag}, which would break fastnn's results")
@@ -76,21 +65,11 @@ class TestBuild:
         script = tmp_path / "compiler"
         script.write_text(f'#!/bin/sh\nexec {CC} "$@" {flag}\n')
         script.chmod(0o755)
-        message = self.refusal(tmp_path, **{variable: str(script) + (" -shared" if variable != "CC" else "")})
+        command = str(script) + (" -shared" if variable != "CC" else "")
+        message = refusal_to_build(tmp_path, **{variable: command})
         assert message.startswith("fastnn: what ")
         assert str(script) in message
         assert "has fast math all the same" in message
-
-    def refusal(self, folder: Path, **settings: str) -> str:
-        built = folder / "built"
-        folders = [f"--build-lib={built}", f"--build-temp={built}"]
-        command = [sys.executable, "setup.py", "-q", "build_ext", *folders]
-        run = subprocess.run(
-            command, cwd=ROOT, env={**os.environ, **settings}, capture_output=True, text=True, timeout=100
-        )
-        assert run.returncode == 1, run.stderr
-        assert not built.exists(), "nothing is compiled"
-        return run.stderr.strip().splitlines()[-1]
 
 
 def takes(flag: str) -> bool:
