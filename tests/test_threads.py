@@ -279,31 +279,3 @@ def test_more_threads_than_can_be_started() -> None:
         "print(net(x, threads=1024).sum())\n"
     )
     assert float(output_of(code)) == 64 * 64 * 100_000
-
-
-SMALL_STACK = """
-import threading
-import numpy as np
-import fastnn
-
-def run():
-    rng = np.random.default_rng(0)
-    for widths, rows in (((2, 3, 2), 8), ((2, 3, 2), 300), ((16, 16, 16), 300), ((500, 2000), 5)):
-        layers = [fastnn.Dense(rng.standard_normal((m, n)), None, "softmax") for n, m in pairwise(widths)]
-        for dtype in ("float32", "float64"):
-            net = fastnn.Network(layers, dtype)
-            net(np.ones((rows, net.n_inputs), dtype), threads=1)
-            net(np.ones(net.n_inputs, dtype))
-    print("done")
-
-from itertools import pairwise
-threading.stack_size(64 * 1024)
-thread = threading.Thread(target=run)
-thread.start()
-thread.join()
-"""
-
-
-def test_a_thread_of_a_small_stack() -> None:
-    done = run_python(SMALL_STACK)
-    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr

@@ -48,7 +48,7 @@ CONTROLS = (
 )
 
 LIMITED = ("tests/test_threads.py::test_more_threads_than_can_be_started",)
-SMALL_STACK = ("tests/test_threads.py::test_a_thread_of_a_small_stack",)
+SMALL_STACKS = ("tests/test_small_stacks.py::test_small_stacks",)
 BUSY_EXIT = ("tests/stress/test_calls.py::test_exit_while_busy",)
 THREAD_LIMIT = tuple(
     f"tests/test_threads.py::TestThreadsThatACallStarts::test_environment[{case}]"
@@ -90,7 +90,7 @@ TOOLS = {
         },
         left_out={
             "its shadow memory is beyond any limit": LIMITED,
-            "its frames outgrow a stack of 64 KiB": SMALL_STACK,
+            "its frames outgrow a stack of 64 KiB": SMALL_STACKS,
             "calls that are under way at the end hold memory": BUSY_EXIT,
             "it keeps freed memory for a while": MEMORY,
             "compilers run under it too, for minutes": COMPILERS,
@@ -133,7 +133,6 @@ TOOLS = {
         ),
         left_out={
             "its shadow memory is beyond any limit": LIMITED,
-            "its frames are large": SMALL_STACK,
             "its OpenMP is clang's, which prints a warning of this limit": THREAD_LIMIT,
             "it has no threads in a child that is forked beside threads": FORKS,
             "it keeps much memory": MEMORY,
