@@ -57,8 +57,9 @@ def _run_buffered(
 ) -> None:
     # NumPy's stubs don't know "contig", which makes every chunk one run of memory.
     op_flags: Any = [["readonly", "contig", "aligned", "nbo"], ["writeonly", "contig", "aligned", "nbo"]]
+    # Before NumPy 2.3 what is in a buffer never reaches an array without axes.
     chunks = np.nditer(
-        (source, target),
+        (np.atleast_1d(source), np.atleast_1d(target)),
         flags=["external_loop", "buffered", "zerosize_ok", "copy_if_overlap"],
         op_flags=op_flags,
         op_dtypes=[kernels.dtype, kernels.dtype],
