@@ -122,7 +122,7 @@ class TestConstants:
     @pytest.mark.parametrize("order", ["x c", "c x"])
     def test_before_a_product(self, operator: str, order: str, shape: tuple[int, ...]) -> None:
         nodes = [node(operator, order, "s"), node("Gemm", "s w b", "z"), node("Relu", "z", "y")]
-        model = model_of(nodes, {"c": normal(*shape) + 2, "w": W, "b": B})
+        model = model_of(nodes, {"c": normal(*shape) + np.float32(2), "w": W, "b": B})
         if (operator, order) == ("Div", "c x"):
             refused(model, r"node 'the_s' \(Div\): a division by a tensor that depends on the data")
         else:
@@ -135,7 +135,7 @@ class TestConstants:
         if (operator, order) == ("Div", "c z"):
             return
         nodes = [node("MatMul", "x w", "z"), node(operator, order, "s"), node("Sigmoid", "s", "y")]
-        assert len(agree(model_of(nodes, {"c": normal(*shape) + 2, "w": W})).layers) == 1
+        assert len(agree(model_of(nodes, {"c": normal(*shape) + np.float32(2), "w": W})).layers) == 1
 
     def test_between_an_activation_and_a_product(self) -> None:
         nodes = [
