@@ -18,7 +18,7 @@ FAST_ISAS = $(shell $(BIN)/python -c 'import fastnn; print(*set(fastnn.available
 
 .PHONY: demo test test-models test-browser onnx-cases fuzz exhaustive neon emulate-x86 without-openmp
 .PHONY: asan ubsan tsan valgrind stress fuzz-calls parallel soak coverage workflows lint lint-compilers bench docs wheel
-.PHONY: clean
+.PHONY: oldest clean
 
 demo: $(INSTALLED)
 	$(BIN)/fastnn demo
@@ -125,6 +125,10 @@ docs: $(VENV)/.docs
 # For each CPython found here, repaired, checked, and tested as installed: TESTS= for fewer tests.
 wheel: $(VENV)/.hardening
 	$(BIN)/python tools/wheels.py $(TESTS)
+
+# Beside the oldest Python, NumPy and so on that pyproject.toml allows: TESTS= for fewer tests.
+oldest: $(VENV)/.hardening
+	$(BIN)/python tools/oldest.py $(TESTS)
 
 clean:
 	rm -rf build dist $(VENV) src/*.egg-info

