@@ -107,7 +107,7 @@ cdef Py_ssize_t SHARED_ROWS = 24
 cdef double READ_WORK = 3
 
 # Multiply-adds for each lane of a vector between two looks at signals, such as Ctrl-C: some 10 milliseconds,
-# a few hundred of scalar C. The interpreter lock is taken each time, which can take 5 more.
+# a hundred of scalar C. The interpreter lock is taken each time, which can take 5 more.
 cdef double SIGNAL_WORK = 50_000_000
 
 cdef int default_threads = 1
@@ -287,10 +287,16 @@ cdef class Engine:
     cdef int run_stretches(self, const row_block *whole, int threads) except -1:
         # One stretch of rows after the other, so that Ctrl-C needn't wait for the end.
         cdef row_block part = whole[0]
-        cdef Py_ssize_t stretch = <Py_ssize_t>(SIGNAL_WORK * self.kernels.lanes * threads / self.row_work)
-        cdef Py_ssize_t blocks = max(stretch // (self.block_rows * threads), 1)
+        cdef Py_ssize_t rows = <Py_ssize_t>(SIGNAL_WORK * self.kernels.lanes / self.row_work)
         cdef Py_ssize_t left = whole.rows
-        stretch = blocks * self.block_rows * threads
+        cdef Py_ssize_t stretch
+        # For each thread: whole blocks. But a block of large layers takes scalar C seconds, and fewer rows
+        # cost it nothing: it is slower than memory.
+        if rows >= self.block_rows or self.kernels.lanes > 1:
+            rows = max(rows // self.block_rows, 1) * self.block_rows
+        else:
+            rows = max(rows, self.kernels.tile_rows)
+        stretch = rows * threads
         while left > 0:
             part.rows = min(stretch, left)
             self.run_stretch(&part, threads)
