@@ -3,7 +3,7 @@
 Between the work there are faults: wrong and hostile arguments, signals, forks, children that are killed in
 the middle of a call, memory that runs out in a child, networks that are dropped while others use their
 layers. It ends with exit code 1 if a result was wrong, an error another one than promised, a child didn't
-come back, or memory grew.
+come back, memory grew, or one of these faults was missing (in runs of 20 seconds or more).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import os
 import pickle
 import random
 import resource
+import select
 import signal
 import sys
 import tempfile
@@ -37,6 +38,11 @@ ROWS = (0, 1, 2, 7, 16, 33, 64, 200, 1500)
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "leaky_relu(0.2)", "clip(0, 6)", "gelu", "elu", "identity")
 LAST = ("softmax", "log_softmax", "identity")
 CHILD_LIMIT = 60  # seconds
+COMPLETE = 20  # seconds in which every kind of work is done, on two slow processors too
+
+NO_MEMORY = "MemoryError in a child"
+STARVED = 3  # the exit code of a child that ran out of memory
+HUNGRY_BYTES = 2**18  # of a result that asks for new memory
 
 
 class Case(NamedTuple):
@@ -123,13 +129,12 @@ def wrong(case: Case, chance: random.Random) -> None:
     raise AssertionError("what must be refused was taken")
 
 
-def in_child(work: Callable[[], None]) -> int:
-    """Fork, work there, and return the child's pid."""
+def in_child(work: Callable[[], int | None]) -> int:
+    """Fork, work there, and return the child's pid; what the work returns is its exit code."""
     child = os.fork()
     if child == 0:
         try:
-            work()
-            os._exit(0)
+            os._exit(work() or 0)
         except BaseException as error:
             os.write(2, f"in a child: {error!r}\n".encode())
             os._exit(1)
@@ -163,33 +168,56 @@ def fork(case: Case, chance: random.Random) -> None:
 
 def kill(case: Case, chance: random.Random) -> None:
     """Kill a child while it computes."""
+    computes, begun = os.pipe()
 
     def work() -> None:
+        same(case.net(case.x, threads=2), case)
+        os.write(begun, b".")
         while True:
             case.net(case.x, threads=2)
 
     child = in_child(work)
+    ready, _, _ = select.select([computes], [], [], CHILD_LIMIT)
     time.sleep(chance.random() / 50)
     os.kill(child, signal.SIGKILL)
-    if reap(child) != -signal.SIGKILL:
-        raise AssertionError("a child ended before it was killed")
+    os.close(computes)
+    os.close(begun)
+    if reap(child) != -signal.SIGKILL or not ready:
+        raise AssertionError("a child ended or hung before it was killed")
 
 
-def starve(case: Case, chance: random.Random) -> None:
-    """Give a child too little memory: a right result or MemoryError."""
+def starve(case: Case, chance: random.Random) -> str | None:
+    """Give a child too little memory: a right result or MemoryError, and the next call is right."""
 
-    def work() -> None:
+    def work() -> int:
+        row = np.resize(case.x, case.net.n_inputs)
+        expected = case.net(row)
+        shape = (HUNGRY_BYTES // expected.nbytes, len(row))
+        layouts = [np.broadcast_to(row, shape), np.broadcast_to(row[::-1].copy(), shape)[:, ::-1]]
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        limit = used + chance.randrange(2**24)
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        before = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (used, before[1]))
+        kept = []
+        with contextlib.suppress(MemoryError):
+            while True:  # until what malloc has in reserve is used up
+                kept.append(np.empty(2**16, np.uint8))
+        resource.setrlimit(resource.RLIMIT_AS, (used + int(2 ** chance.uniform(12, 24)), before[1]))
+        code = 0
         try:
-            for x in (case.x, case.turned, case.x[:, ::-1][:, ::-1]):
-                same(case.net(x.copy(), threads=1), case)
+            results = [case.net(x, threads=1) for x in layouts]
         except MemoryError:
-            pass
+            code = STARVED
+        resource.setrlimit(resource.RLIMIT_AS, before)
+        if code == STARVED:
+            results = [case.net(x, threads=1) for x in layouts]
+        if any(result.tobytes() != expected.tobytes() * len(result) for result in results):
+            raise AssertionError(f"another result where memory is short: {case.net!r}")
+        return code
 
-    if reap(in_child(work)):
+    code = reap(in_child(work))
+    if code not in (0, STARVED):
         raise AssertionError("a child without memory failed")
+    return NO_MEMORY if code == STARVED else None
 
 
 def same(got: Array, case: Case) -> None:
@@ -199,7 +227,10 @@ def same(got: Array, case: Case) -> None:
 
 
 # How often each is done: its share.
-WORK = {call: 400, call_by_rows: 100, wrong: 60, build: 20, file: 4, fork: 2, kill: 1, starve: 1}
+WORK: dict[Callable[[Case, random.Random], str | None], int] = {
+    **{call: 400, call_by_rows: 100, wrong: 60, build: 20, file: 4},
+    **{fork: 4, kill: 4, starve: 8},
+}
 
 
 def resident() -> int:
@@ -223,13 +254,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def work(seed: int) -> None:
         chance = random.Random(seed)
         counts: Counter[str] = Counter()
+        first = list(WORK)[seed :: options.threads]  # each once, whatever chance says
         while time.monotonic() < end and not problems:
-            task = chance.choices(list(WORK), list(WORK.values()))[0]
+            task = first.pop() if first else chance.choices(list(WORK), list(WORK.values()))[0]
             try:
-                task(chance.choice(everything), chance)
+                outcome = task(chance.choice(everything), chance)
             except BaseException as error:
                 problems.append(f"{task.__name__}: {error!r}")
-            counts[task.__name__] += 1
+                break
+            counts.update([task.__name__, *([outcome] if outcome else [])])
         with lock:
             done.update(counts)
 
@@ -247,6 +280,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settled = max(memory[: len(memory) // 2], default=0)
     if memory and memory[-1] > 1.1 * settled:
         problems.append(f"memory grew from {settled} to {memory[-1]} KiB")
+    missing = [name for name in (*(task.__name__ for task in WORK), NO_MEMORY, "signal") if not done[name]]
+    if missing and options.seconds >= COMPLETE:
+        problems.append(f"never seen: {', '.join(missing)}")
     print(*(f"{count:>12,} {name}" for name, count in done.most_common()), sep="\n")
     print(
         f"{options.threads} threads for {options.seconds:.0f} s; {settled // 1024} MiB in the first half, "
