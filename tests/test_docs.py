@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from docstrings import documentation_of, sections
 
 import fastnn
 from fastnn import activations, dask, plot
@@ -43,17 +44,6 @@ def methods(owner: str, kind: type) -> Iterator[tuple[str, Any]]:
             and name not in dir(Exception)
         ):
             yield f"{owner}.{name}", value
-
-
-def documentation_of(value: object) -> str:
-    """Return a docstring without the signature that Cython puts before it."""
-    return re.sub(r"\A\w+\([^\n]*\)\n\n", "", inspect.getdoc(value) or "")
-
-
-def sections(documentation: str) -> dict[str, str]:
-    """Return the sections of a docstring in numpydoc's style."""
-    parts = re.split(r"^(\w[\w ]*)\n-{3,}\n", documentation, flags=re.MULTILINE)
-    return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
 def described(section: str) -> dict[str, str]:

@@ -30,6 +30,10 @@ def load(path: str | os.PathLike[str]) -> Network:
 
     Raises
     ------
+    TypeError
+        If path is no path.
+    ValueError
+        If no file can have that name: it holds a null character, say.
     OSError
         If the file can't be read.
     ModelFileError
@@ -244,6 +248,10 @@ def open_model(path: str | os.PathLike[str]) -> Network:
 
     Raises
     ------
+    TypeError
+        If path is no path.
+    ValueError
+        If no file can have that name: it holds a null character, say.
     OSError
         If the file can't be read.
     ModelFileError
@@ -294,6 +302,8 @@ def from_onnx(
 
     Raises
     ------
+    TypeError
+        If model is none of these.
     OSError
         If the file can't be read.
     ModelFileError

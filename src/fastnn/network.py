@@ -258,9 +258,9 @@ class Network(Plan):
         Raises
         ------
         TypeError
-            If golden holds no real numbers.
+            If path is no path, or golden holds no real numbers.
         ValueError
-            If golden has another shape, or is too much.
+            If no file can have that name, or golden has another shape or is too much.
         OSError
             If it can't be written; an older file is then as it was.
 
@@ -342,11 +342,13 @@ class Network(Plan):
 
         Raises
         ------
+        TypeError
+            If path is no path.
         OSError
             If it can't be written; an older file is then as it was.
         ValueError
-            If the parameters have more than 2 GiB, which is all that an ONNX file can hold, or one of an
-            activation is larger than any float32.
+            If no file can have that name, the parameters have more than 2 GiB, which is all that an ONNX file
+            can hold, or one of an activation is larger than any float32.
         ImportError
             If the onnx package isn't installed.
 

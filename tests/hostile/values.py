@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 DTYPES = ["f2", "f4", "f8", "g", ">f2", ">f4", ">f8", "?", "i1", "u1", ">i2", "i8", ">u8"]
 DTYPES += ["c8", "c16", "O", "U3", "S2", "M8[s]", "m8[s]", "V4", "f4,f8"]
+LARGE = 2**30  # what has more elements has more than there is memory for
 
 
 class Subclass(np.ndarray[Any, Any]):
@@ -85,11 +86,11 @@ class Dlpack:
 class Sequence:
     """Says that it is longer than it is."""
 
-    def __init__(self, length: int) -> None:
-        self.length = length
+    def __init__(self, size: int) -> None:
+        self.size = size
 
     def __len__(self) -> int:
-        return self.length
+        return self.size
 
     def __getitem__(self, i: int) -> float:
         if i > 3:
@@ -154,30 +155,55 @@ def oddities() -> list[Any]:
         *(numbers + scalars + names + objects + deceitful + lists + deep + buffers + masked),
         *(Returns(value) for value in returned),
         *(Interface(**description) for description in descriptions),
-        *(Sequence(length) for length in (2, 9, 0, 2**40)),
+        *(Sequence(size) for size in (2, 9, 0, 2**40)),
     ]
 
 
+def own_errors(value: Any) -> tuple[type[Exception], ...]:
+    """Return what a value raises by itself, whoever asks it, or by being larger than memory."""
+    errors: list[type[Exception]] = []
+    if isinstance(value, Subclass | Raises | Dlpack | Sequence | Index):
+        errors.append(ZeroDivisionError)
+    if isinstance(value, np.ndarray | Sequence) and value.size > LARGE:
+        errors.append(MemoryError)
+    return tuple(errors)
+
+
+def numbered(shape: Any, dtype: Any, order: Any = "C") -> Any:
+    """Return an array in which neighbours differ, if its dtype has numbers."""
+    a = np.zeros(shape, dtype, order)
+    if a.dtype.kind in "biufc":
+        np.copyto(a, (np.arange(a.size) % 7).reshape(a.shape), casting="unsafe")
+    return a
+
+
 @st.composite
-def hostile_arrays(draw: st.DrawFn) -> Any:
-    """Draw an array of any dtype, rank, layout, flags and class; sides of 2 and 3 are what is expected."""
-    shape = tuple(draw(st.lists(st.sampled_from([2, 2, 3, 3, 0, 1, 4, 65]), min_size=0, max_size=3)))
-    dtype = np.dtype(draw(st.sampled_from(["f4", "f8", *DTYPES])))
-    kind = draw(
-        st.sampled_from(["plain", "backwards", "spread", "fortran", "broadcast", "misaligned", "huge"])
-    )
+def hostile_arrays(draw: st.DrawFn, shape: tuple[int, ...] | None = None) -> Any:
+    """Draw an array of any dtype, layout, flags and class, and unless there is a shape, of any rank.
+
+    Sides of 2 and 3 are what is expected.
+    """
+    kinds = ["plain", "backwards", "spread", "fortran", "misaligned"]
+    dtypes = ["f4", "f8"]
+    if shape is None:
+        shape = tuple(draw(st.lists(st.sampled_from([2, 2, 3, 3, 0, 1, 4, 65]), min_size=0, max_size=3)))
+        kinds += ["broadcast", "huge"]
+        dtypes += DTYPES
+    dtype = np.dtype(draw(st.sampled_from(dtypes)))
+    kind = draw(st.sampled_from(kinds))
     if kind == "misaligned" and not dtype.hasobject:
         room = np.zeros(int(np.prod(shape)) * dtype.itemsize + 1, np.uint8)
         a: Any = np.ndarray(shape, dtype, room, 1)
+        a[...] = numbered(shape, dtype)
     elif kind == "broadcast":
-        a = np.broadcast_to(np.zeros(shape[-1:], dtype), shape)
+        a = np.broadcast_to(numbered(shape[-1:], dtype), shape)
     elif kind == "huge":
         # One number, as more than there is memory for.
         sides = draw(st.sampled_from([(2**45, 3), (2**57, 2), (2**58,), (3, 2**55)]))
         a = np.broadcast_to(np.zeros((), dtype), sides)
     else:
         step = {"backwards": -1, "spread": 2}.get(kind, 1)
-        room = np.zeros([side * abs(step) for side in shape], dtype, "F" if kind == "fortran" else "C")
+        room = numbered([side * abs(step) for side in shape], dtype, "F" if kind == "fortran" else "C")
         a = room[(..., *[slice(None, None, step)] * len(shape))]
     wrap = draw(st.sampled_from(["none", "none", "none", "read-only", "subclass", "liar", "masked"]))
     if wrap == "read-only" and a.flags.writeable:
