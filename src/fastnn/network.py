@@ -62,22 +62,23 @@ class Network(Plan):
     def __init__(self, layers: Sequence[Dense], dtype: DTypeLike | None = None) -> None:
         if isinstance(layers, Dense):
             raise TypeError("layers is a Dense, expected a list of them")
-        chain = tuple(layers)
-        if not chain:
-            raise ValueError("layers is empty, expected at least one Dense")
-        for i, layer in enumerate(chain):
+        chain: list[Dense] = []
+        for i, layer in enumerate(layers):
             if not isinstance(layer, Dense):
                 raise TypeError(f"layers[{i}] is a {type(layer).__name__}, expected a Dense")
-            if i and layer.n_inputs != chain[i - 1].n_outputs:
+            if i and layer.n_inputs != chain[-1].n_outputs:
                 raise ValueError(
                     f"layers[{i}] has weight {layer.weight.shape} and expects {layer.n_inputs} inputs, but "
-                    f"layers[{i - 1}] with weight {chain[i - 1].weight.shape} gives {chain[i - 1].n_outputs}"
+                    f"layers[{i - 1}] with weight {chain[-1].weight.shape} gives {chain[-1].n_outputs}"
                 )
+            chain.append(layer)
+        if not chain:
+            raise ValueError("layers is empty, expected at least one Dense")
         wide = any(layer.dtype == np.float64 for layer in chain)
         wanted = check_dtype(dtype) if dtype is not None else np.dtype(np.float64 if wide else np.float32)
-        chain = tuple(layer.astype(wanted) for layer in chain)
-        super().__init__([Dense.plan_row(layer) for layer in chain], wanted)
-        self._layers = chain
+        kept = tuple(layer.astype(wanted) for layer in chain)
+        super().__init__([Dense.plan_row(layer) for layer in kept], wanted)
+        self._layers = kept
 
     @property
     def layers(self) -> tuple[Dense, ...]:

@@ -72,12 +72,13 @@ def spread(activations: str | Sequence[str] | None, n_layers: int) -> list[str]:
             f"activations is {activations!r}, one name, which all layers but the last have, "
             f"but there is only one layer: pass [{activations!r}] if it has that"
         )
-    hidden = [activations] * (n_layers - 1) if isinstance(activations, str) else list(activations)
+    several = [activations] * (n_layers - 1) if isinstance(activations, str) else activations
+    hidden = [check_name(name) for name in several]
     if len(hidden) not in (n_layers - 1, n_layers):
         raise ValueError(
             f"activations has {len(hidden)} names, expected {n_layers} for {n_layers} layers, or one less"
         )
-    return [check_name(name) for name in [*hidden, "identity"][:n_layers]]
+    return [*hidden, "identity"][:n_layers]
 
 
 def natural(name: str) -> list[Any]:
