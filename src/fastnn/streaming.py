@@ -40,8 +40,8 @@ def predict(plan: Plan, x: Any, batch_size: int | None, progress: bool) -> Array
                 outputs.append(output)
                 bar.update(len(output))
         return np.concatenate(outputs)
-    if not hasattr(x, "shape"):
-        x = real_array("x", x)
+    if isinstance(x, np.ndarray) or not hasattr(x, "shape"):
+        x = real_array("x", x)  # no subclass, which can say that it has another shape than it has
     check_shape("x", tuple(x.shape), plan.n_inputs)
     n = x.shape[0]
     out = np.empty((n, plan.n_outputs), plan.dtype)

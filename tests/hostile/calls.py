@@ -103,7 +103,8 @@ CALLS = {
     "Network.save": Call(NETS[0].save, {"path": NEW_PATHS, "golden": [None, *GOOD_X]}),
     "Network.to_onnx": Call(NETS[0].to_onnx, {"path": NEW_PATHS}),
     "==": Call(
-        lambda other: (NETS[0] == other, other == LAYER, other == NEURON), {"other": [NETS[1], LAYER]}
+        lambda other: [callee.__eq__(other) for callee in (NETS[0], LAYER, NEURON)],
+        {"other": [NETS[1], LAYER]},
     ),
     **{name: activation(name) for name in fastnn.elementwise.__all__},
     **{

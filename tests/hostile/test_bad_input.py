@@ -66,7 +66,7 @@ def draw_arguments(data: st.DataObject, call: Call) -> tuple[dict[str, Any], int
         if i >= by_place and data.draw(st.booleans()):
             continue
         right = st.integers(0, len(values) - 1).map(lambda i, values=values: copy(values[i]))
-        kinds = [right, anything()]
+        kinds = [right, right, right, anything()]
         if isinstance(first, np.ndarray):
             x = np.asarray(first)
             kinds.append(st.sampled_from([x, x[::-1] if x.ndim else x, x.T, x[1:] if x.ndim else x]))
