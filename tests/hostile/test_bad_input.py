@@ -32,7 +32,7 @@ from fastnn.network import Trace
 sys.path.insert(0, str(Path(__file__).parent))
 
 from calls import ARRAYS, BY_NAME, CALLS, LAYER, NETS, NO_FUNCTIONS, PARAMETERS, WIDE, WITHOUT_ARGUMENTS, Call
-from values import LARGE, Liar, anything, hostile_arrays, own_errors
+from values import LARGE, Liar, Subclass, anything, hostile_arrays, own_errors
 
 EXAMPLES = int(os.environ.get("FASTNN_HOSTILE_EXAMPLES", "40"))
 
@@ -212,6 +212,17 @@ def test_an_array_that_lies_about_its_shape(f: Callable[..., Any]) -> None:
         expected = f(x[:2]).astype(np.float32)
         assert f(x[:2], right) is right
         assert same_bits(room[1:], expected)
+
+
+def test_an_array_that_lies_about_its_length() -> None:
+    """It says that it has 7 rows and has 2^45, of which the first is wrong already."""
+    endless = np.broadcast_to(np.zeros((), np.float32), (2**45, 3)).view(Subclass)
+    with pytest.raises(TypeError, match=r"^layers\[0\] is a Subclass"):
+        Network(endless)
+    with pytest.raises(TypeError, match=r"^activation is a Subclass"):
+        fastnn.from_torch({"0.weight": np.ones((3, 2))}, endless)
+    with pytest.raises(ValueError, match=r"^x has shape \(\), "):
+        NETS[0].predict(np.zeros((), np.float32).view(Liar))
 
 
 def test_an_object_that_changes_between_questions() -> None:
