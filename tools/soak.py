@@ -254,11 +254,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def work(seed: int) -> None:
         chance = random.Random(seed)
         counts: Counter[str] = Counter()
-        first = list(WORK)[seed :: options.threads]  # each once, whatever chance says
+        # Each once on the largest, whatever chance says: memory is then soon what it will be.
+        first = [(task, everything[-1]) for task in WORK]
         while time.monotonic() < end and not problems:
-            task = first.pop() if first else chance.choices(list(WORK), list(WORK.values()))[0]
+            by_chance = chance.choices(list(WORK), list(WORK.values()))[0], chance.choice(everything)
+            task, case = first.pop() if first else by_chance
             try:
-                outcome = task(chance.choice(everything), chance)
+                outcome = task(case, chance)
             except BaseException as error:
                 problems.append(f"{task.__name__}: {error!r}")
                 break
