@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import inspect
 import os
-import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -20,19 +19,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from calls import ARRAYS, BY_NAME, CALLS, LAYER, NETS, NO_FUNCTIONS, PARAMETERS, WIDE, WITHOUT_ARGUMENTS, Call
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from support import Array, bits, same_bits
+from values import LARGE, Liar, Subclass, anything, hostile_arrays, own_errors
 
 import fastnn
 from fastnn import Dense, Network, Perceptron
 from fastnn._core.dispatch import address
 from fastnn.network import Trace
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from calls import ARRAYS, BY_NAME, CALLS, LAYER, NETS, NO_FUNCTIONS, PARAMETERS, WIDE, WITHOUT_ARGUMENTS, Call
-from values import LARGE, Liar, Subclass, anything, hostile_arrays, own_errors
 
 EXAMPLES = int(os.environ.get("FASTNN_HOSTILE_EXAMPLES", "40"))
 

@@ -1,0 +1,6 @@
+"""Make the hostile tests's modules importable by their names."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
