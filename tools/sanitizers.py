@@ -58,7 +58,10 @@ FORKS = (
     "tests/test_processes.py::TestFork::test_in_another_thread_than_the_one_that_computed",
     "tests/test_processes.py::TestFork::test_pool",
 )
-RACES = ("tests/hostile/test_bad_input.py::test_inputs_changed_in_the_middle_cannot_crash",)
+RACES = (
+    "tests/hostile/test_bad_input.py::test_inputs_changed_in_the_middle_cannot_crash",
+    "tests/stress/test_calls.py::test_control_c_stops_a_long_call",
+)
 GUARD_PAGES = ("tests/test_guard.py::TestGuardPages::test_the_guards_bite",)
 MEMORY = (
     "tests/test_processes.py::test_memory_does_not_grow",
@@ -136,7 +139,7 @@ TOOLS = {
             "its OpenMP is clang's, which prints a warning of this limit": THREAD_LIMIT,
             "it has no threads in a child that is forked beside threads": FORKS,
             "it keeps much memory": MEMORY,
-            "another thread writes to the input on purpose": RACES,
+            "threads write to the same rows on purpose": RACES,
         },
     ),
     "valgrind": Tool(
