@@ -82,7 +82,8 @@ TOOLS = {
         flags="-fsanitize=address -fno-omit-frame-pointer -O1 -g1",
         report=re.compile(r"ERROR: AddressSanitizer|^(Direct|Indirect) leak of", re.M),
         needs="gcc",
-        preload=("libasan.so",),
+        # It looks for what throws C++ exceptions when it starts, and ends a program that throws one without.
+        preload=("libasan.so", "libstdc++.so"),
         environment={
             "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:allocator_may_return_null=1:"
             "log_path={logs}/asan",
@@ -97,7 +98,7 @@ TOOLS = {
             "calls that are under way at the end hold memory": BUSY_EXIT,
             "it keeps freed memory for a while": MEMORY,
             "compilers run under it too, for minutes": COMPILERS,
-            "it ends the programs of others": PEERS,
+            "libraries of others end the program": PEERS,
             "it takes the signal of a guard page, and ends with an exit code": GUARD_PAGES,
         },
     ),
