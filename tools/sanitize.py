@@ -49,9 +49,9 @@ def main(arguments: Sequence[str]) -> int:
     tests = [*pytest_arguments, *(() if chosen else tool.tests)]
     results = folder / f"{logs.name}.xml"
     run(tool, lib, logs, "-m", "pytest", *separate.PYTEST, f"--junitxml={results}", *left_out, *tests)
-    passed, failed = outcomes(results)
     ours, others = reports(tool, logs)
-    print(*ours, sep="\n\n")
+    print(*ours, sep="\n\n", flush=True)  # a bad access ends the tests
+    passed, failed = outcomes(results)
     print(f"{name}: {len(ours)} reports of fastnn, {len(others)} of others; {passed} passed, {failed} failed")
     for why, without in tool.left_out.items():
         print(f"left out, since {why}:", *without)
