@@ -192,8 +192,10 @@ def count():
 
 def started(rows, threads=None):
     x = np.ones((rows, 100))
+    out = np.zeros((rows, 200))
     before = count()
-    net(x, threads=threads)
+    net(x, out, threads=threads)
+    assert (out == 100).all(), "the threads that there are do the work of those that there aren't"
     return count() - before
 
 net = fastnn.Network([fastnn.Dense(np.ones((200, 100)))])
