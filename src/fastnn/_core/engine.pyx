@@ -319,6 +319,7 @@ cdef class Engine:
         # Threads take blocks of `step` rows, or share each of them.
         cdef Py_ssize_t blocks = (whole.rows + step - 1) // step
         cdef Py_ssize_t block
+        cdef row_block part
         cdef char *memory
         cdef char *scratch
         threads = <int>min(threads, blocks)
@@ -326,13 +327,16 @@ cdef class Engine:
         if memory == NULL:
             raise MemoryError(f"no memory for {threads * self.scratch_step} bytes of scratch")
         scratch = aligned(memory)
-        if threads == 1:
-            with nogil:
-                for block in range(blocks):
-                    self.run_block(whole, step, block, scratch, sharers)
+        if threads > 1:
+            share_blocks(self, whole, step, blocks, scratch, threads)
+        elif sharers > 1:
+            for block in range(blocks):
+                part = rows_of(self, whole, step, block, scratch)
+                share_layers(self, &part, sharers)
         else:
             with nogil:
-                share_blocks(self, whole, step, blocks, scratch, threads)
+                for block in range(blocks):
+                    self.run_block(whole, step, block, scratch)
         free(memory)
         return 0
 
@@ -363,27 +367,22 @@ cdef class Engine:
 
     cdef void run_on_stack(self, const row_block *whole, int sharers):
         cdef char scratch[STACK_BYTES + ALIGNMENT]
-        if self.row_work * whole.rows < MIN_NOGIL_WORK:
-            self.run_block(whole, whole.rows, 0, aligned(scratch), sharers)
+        cdef row_block part
+        if sharers > 1:
+            part = rows_of(self, whole, whole.rows, 0, aligned(scratch))
+            share_layers(self, &part, sharers)
+        elif self.row_work * whole.rows < MIN_NOGIL_WORK:
+            self.run_block(whole, whole.rows, 0, aligned(scratch))
         else:
             with nogil:
-                self.run_block(whole, whole.rows, 0, aligned(scratch), sharers)
+                self.run_block(whole, whole.rows, 0, aligned(scratch))
 
     cdef void run_block(
-        self, const row_block *whole, Py_ssize_t step, Py_ssize_t index, char *scratch, int sharers
+        self, const row_block *whole, Py_ssize_t step, Py_ssize_t index, char *scratch
     ) noexcept nogil:
-        # The rows of `whole` from index * step on: `step` of them, or what is left.
         cdef uint64_t mode = fp_mode_enter()
-        cdef Py_ssize_t first = index * step
-        cdef row_block block = whole[0]
-        block.rows = min(step, whole.rows - first)
-        block.next_rows = min(step, whole.rows - first - block.rows)
-        block.x += first * block.x_stride * self.itemsize
-        block.out += first * block.out_stride * self.itemsize
-        block.scratch = scratch
-        if sharers > 1:
-            share_layers(self, &block, sharers)
-        elif self.narrow and block.rows > self.kernels.lanes // 2:
+        cdef row_block block = rows_of(self, whole, step, index, scratch)
+        if self.narrow and block.rows > self.kernels.lanes // 2:
             self.run_columns(&block)
         else:
             self.run_rows(&block)
@@ -427,6 +426,20 @@ cdef class Engine:
                 block.out + first * block.out_stride * self.itemsize, block.out_stride,
             )
             first += count
+
+
+cdef inline row_block rows_of(
+    Engine engine, const row_block *whole, Py_ssize_t step, Py_ssize_t index, char *scratch
+) noexcept nogil:
+    # The rows of `whole` from index * step on: `step` of them, or what is left.
+    cdef Py_ssize_t first = index * step
+    cdef row_block block = whole[0]
+    block.rows = min(step, whole.rows - first)
+    block.next_rows = min(step, whole.rows - first - block.rows)
+    block.x += first * block.x_stride * engine.itemsize
+    block.out += first * block.out_stride * engine.itemsize
+    block.scratch = scratch
+    return block
 
 
 cdef inline void start_layer(Engine engine, const row_block *block, int i, fastnn_dense *job) noexcept nogil:

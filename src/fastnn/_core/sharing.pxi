@@ -8,7 +8,7 @@
 
 cdef void share_blocks(
     Engine engine, const row_block *whole, Py_ssize_t step, Py_ssize_t blocks, char *scratch, int threads
-) noexcept nogil:
+) noexcept:
     cdef openmp_team team = openmp_gather()
     cdef openmp_part parts[OPENMP_SHARES]
     cdef int n_parts = min(threads, OPENMP_SHARES)
@@ -16,7 +16,7 @@ cdef void share_blocks(
     for i in range(n_parts):
         parts[i].next = <long>part_end(blocks, i - 1, n_parts)
         parts[i].end = <long>part_end(blocks, i, n_parts)
-    with parallel(num_threads=threads):
+    with nogil, parallel(num_threads=threads):
         openmp_begin(&team)
         thread = threadid()
         take_blocks(engine, whole, step, scratch + thread * engine.scratch_step, parts, thread, n_parts)
@@ -34,15 +34,15 @@ cdef void take_blocks(
         part = &parts[(thread + k) % n_parts]
         block = openmp_claim(part)
         while block < part.end:
-            engine.run_block(whole, step, block, scratch, 1)
+            engine.run_block(whole, step, block, scratch)
             block = openmp_claim(part)
 
 
-cdef void share_layers(Engine engine, const row_block *block, int threads) noexcept nogil:
+cdef void share_layers(Engine engine, const row_block *block, int threads) noexcept:
     cdef openmp_team team = openmp_gather()
     cdef openmp_steps steps
     memset(&steps, 0, sizeof(steps))
-    with parallel(num_threads=threads):
+    with nogil, parallel(num_threads=threads):
         openmp_begin(&team)
         take_shares(engine, block, &steps, threadid(), threads)
 
