@@ -295,7 +295,7 @@ cdef class Engine:
         if rows >= self.block_rows or self.kernels.lanes > 1:
             rows = max(rows // self.block_rows, 1) * self.block_rows
         else:
-            rows = max(rows, self.kernels.tile_rows)
+            rows = max(rows, 1)
         stretch = rows * threads
         while left > 0:
             part.rows = min(stretch, left)
