@@ -91,7 +91,7 @@ class TestInTheShell:
     @pytest.mark.parametrize(
         ("names", "message"),
         [
-            (["tanh"] * 3, "activations has 3 names, expected 2 for 2 layers, or one less"),
+            (["tanh"] * 3, "activations has 3 names or more, expected 2 for 2 layers, or one less"),
             (["swoosh"], "activation is 'swoosh', expected one of"),
         ],
     )
@@ -155,8 +155,9 @@ def test_what_does_not_belong_is_named(changes: dict[str, Any], message: str) ->
 def test_activations_that_do_not_fit() -> None:
     with pytest.raises(ValueError, match="activations is missing"):
         fastnn.from_torch(STATE)
-    for names in ([], ["relu"] * 3):
-        with pytest.raises(ValueError, match=f"activations has {len(names)} names, expected 2 for 2 layers"):
+    endless = np.broadcast_to(np.array("relu"), (2**45,))
+    for names, count in (([], "0 names"), (["relu"] * 3, "3 names or more"), (endless, "3 names or more")):
+        with pytest.raises(ValueError, match=f"activations has {count}, expected 2 for 2 layers"):
             fastnn.from_torch(STATE, activations=names)
     with pytest.raises(ValueError, match="activation is 'swoosh'"):
         fastnn.from_torch(STATE, activations=["swoosh"])

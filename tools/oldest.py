@@ -2,7 +2,7 @@
 
 That is the oldest Python, and of each dependency, the extras' too, the version that its bound names. The
 wheel is built as ever, with what the build asks for, and its tests run as those of tools/wheels.py do. Tests
-beside packages that no extra brings, such as PyTorch, are skipped.
+beside packages that no extra brings, such as PyTorch, are skipped. Needs that Python.
 """
 
 from __future__ import annotations

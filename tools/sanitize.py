@@ -48,14 +48,15 @@ def main(arguments: Sequence[str]) -> int:
     chosen = any(argument.startswith("tests") for argument in pytest_arguments)
     tests = [*pytest_arguments, *(() if chosen else tool.tests)]
     results = folder / f"{logs.name}.xml"
-    run(tool, lib, logs, "-m", "pytest", *separate.PYTEST, f"--junitxml={results}", *left_out, *tests)
+    pytest = ["-m", "pytest", *separate.PYTEST, f"--junitxml={results}", *left_out, *tests]
+    interrupted = run(tool, lib, logs, *pytest).returncode in (2, 3, 4)
     ours, others = reports(tool, logs)
     print(*ours, sep="\n\n", flush=True)  # a bad access ends the tests
     passed, failed = outcomes(results)
     print(f"{name}: {len(ours)} reports of fastnn, {len(others)} of others; {passed} passed, {failed} failed")
     for why, without in tool.left_out.items():
         print(f"left out, since {why}:", *without)
-    return 1 if ours or failed or not passed else 0
+    return 1 if ours or failed or not passed or interrupted else 0
 
 
 def outcomes(results: Path) -> tuple[int, int]:

@@ -21,7 +21,7 @@ typedef struct {
     long begun[OPENMP_SHARES]; /* steps, of each share */
 } openmp_steps;
 
-/* Blocks that one thread begins with. Two parts never meet in a cache line. */
+/* Blocks that one thread begins with. Two parts never meet in a cache line of 64 bytes. */
 typedef struct {
     long next;
     long end;

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -73,10 +74,12 @@ def spread(activations: str | Sequence[str] | None, n_layers: int) -> list[str]:
             f"but there is only one layer: pass [{activations!r}] if it has that"
         )
     several = [activations] * (n_layers - 1) if isinstance(activations, str) else activations
-    hidden = [check_name(name) for name in several]
+    hidden = [check_name(name) for name in islice(several, n_layers + 1)]
     if len(hidden) not in (n_layers - 1, n_layers):
+        more = " or more" if len(hidden) > n_layers else ""
         raise ValueError(
-            f"activations has {len(hidden)} names, expected {n_layers} for {n_layers} layers, or one less"
+            f"activations has {len(hidden)} names{more}, expected {n_layers} for {n_layers} layers, "
+            "or one less"
         )
     return [*hidden, "identity"][:n_layers]
 
