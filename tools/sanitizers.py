@@ -69,6 +69,7 @@ MEMORY = (
     "tests/test_processes.py::test_scratch_of_shared_rows_is_bounded",
     "tests/hostile/test_leaks.py::test_memory_stays",
     "tests/test_scaling.py::test_rows_runs_and_reports",
+    "tests/test_predict_process.py::test_memory_does_not_grow_with_the_file",
 )
 PEERS = ("tests/test_peers.py::test_it_runs_and_reports",)
 COMPILERS = (
