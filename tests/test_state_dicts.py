@@ -106,6 +106,10 @@ class TestInTheShell:
         Path("net.onnx").write_bytes(b"")
         assert main(["convert", "net.onnx", "net.safetensors", "--activations", "relu"]) == 1
         assert "--activations are a state dict's, but net.onnx is no safetensors" in capsys.readouterr().err
+        fastnn.from_torch(STATE, "relu").save("net.safetensors")
+        assert main(["convert", "net.safetensors", "other.safetensors", "--activations", "relu"]) == 1
+        assert "net.safetensors is fastnn's and says them itself" in capsys.readouterr().err
+        assert not Path("other.safetensors").exists()
 
 
 def test_the_order_is_natural() -> None:
