@@ -83,6 +83,8 @@ TOOLS = {
         flags="-fsanitize=address -fno-omit-frame-pointer -O1 -g1",
         report=re.compile(r"ERROR: AddressSanitizer|^(Direct|Indirect) leak of", re.M),
         needs="gcc",
+        # What hangs on a lost object is lost with it: the direct leak says whose that was.
+        ours=rf"\A(?!Indirect leak)[\s\S]*?(?:{OURS})",
         # It looks for what throws C++ exceptions when it starts, and ends a program that throws one without.
         preload=("libasan.so", "libstdc++.so"),
         environment={
