@@ -72,6 +72,10 @@ MEMORY = (
     "tests/test_predict_process.py::test_memory_does_not_grow_with_the_file",
 )
 PEERS = ("tests/test_peers.py::test_it_runs_and_reports",)
+LITTLE_SPENT = (
+    "tests/models/test_onnx_damaged.py::test_little_is_spent_on_what_asks_for_much",
+    "tests/models/test_onnx_limits.py::test_more_work_than_the_file_holds",
+)
 COMPILERS = (
     "tests/test_fast_math.py::TestBuild::test_flags_for_fast_math_are_refused",
     "tests/test_fast_math.py::TestBuild::test_a_script_that_adds_such_flags_is_refused",
@@ -100,6 +104,7 @@ TOOLS = {
             "its frames outgrow a stack of 64 KiB": SMALL_STACKS,
             "calls that are under way at the end hold memory": BUSY_EXIT,
             "it keeps freed memory for a while": MEMORY,
+            "it takes more time and memory": LITTLE_SPENT,
             "compilers run under it too, for minutes": COMPILERS,
             "libraries of others end the program": PEERS,
             "it takes the signal of a guard page, and ends with an exit code": GUARD_PAGES,
