@@ -148,6 +148,7 @@ TOOLS = {
             "its OpenMP is clang's, which prints a warning of this limit": THREAD_LIMIT,
             "it has no threads in a child that is forked beside threads": FORKS,
             "it keeps much memory": MEMORY,
+            "compilers run under it too": COMPILERS,
             "threads write to the same rows on purpose": RACES,
         },
     ),
