@@ -76,6 +76,8 @@ LITTLE_SPENT = (
     "tests/models/test_onnx_damaged.py::test_little_is_spent_on_what_asks_for_much",
     "tests/models/test_onnx_limits.py::test_more_work_than_the_file_holds",
 )
+BENCHMARK = ("tests/test_bench.py::test_the_command",)
+SCRATCH = ("tests/test_processes.py::test_scratch_is_bounded",)
 ONE_MORE = ("tests/test_instructions.py::test_all_modules_are_there",)
 COMPILERS = (
     "tests/test_fast_math.py::TestBuild::test_flags_for_fast_math_are_refused",
@@ -109,6 +111,7 @@ TOOLS = {
             "compilers run under it too, for minutes": COMPILERS,
             "the module of faults is one more": ONE_MORE,
             "libraries of others end the program": PEERS,
+            "it is too slow for the short benchmark": BENCHMARK,
             "it takes the signal of a guard page, and ends with an exit code": GUARD_PAGES,
         },
     ),
@@ -120,7 +123,11 @@ TOOLS = {
         report=re.compile(r"runtime error:"),
         needs="gcc",
         environment={"UBSAN_OPTIONS": "print_stacktrace=1:log_path={logs}/ubsan"},
-        left_out={"the module of faults is one more": ONE_MORE},
+        left_out={
+            "the module of faults is one more": ONE_MORE,
+            "it is too slow for the short benchmark": BENCHMARK,
+            "its code takes more memory than the test allows": SCRATCH,
+        },
     ),
     "tsan": Tool(
         compiler="clang",
