@@ -63,9 +63,10 @@ RACES = (
     "tests/stress/test_calls.py::test_control_c_stops_a_long_call",
 )
 GUARD_PAGES = ("tests/test_guard.py::TestGuardPages::test_the_guards_bite",)
+SCRATCH = ("tests/test_processes.py::test_scratch_is_bounded",)
 MEMORY = (
+    *SCRATCH,
     "tests/test_processes.py::test_memory_does_not_grow",
-    "tests/test_processes.py::test_scratch_is_bounded",
     "tests/test_processes.py::test_scratch_of_shared_rows_is_bounded",
     "tests/hostile/test_leaks.py::test_memory_stays",
     "tests/test_scaling.py::test_rows_runs_and_reports",
@@ -77,7 +78,6 @@ LITTLE_SPENT = (
     "tests/models/test_onnx_limits.py::test_more_work_than_the_file_holds",
 )
 BENCHMARK = ("tests/test_bench.py::test_the_command",)
-SCRATCH = ("tests/test_processes.py::test_scratch_is_bounded",)
 ONE_MORE = ("tests/test_instructions.py::test_all_modules_are_there",)
 COMPILERS = (
     "tests/test_fast_math.py::TestBuild::test_flags_for_fast_math_are_refused",
