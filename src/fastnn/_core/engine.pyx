@@ -319,7 +319,6 @@ cdef class Engine:
         # Threads take blocks of `step` rows, or share each of them.
         cdef Py_ssize_t blocks = (whole.rows + step - 1) // step
         cdef Py_ssize_t block
-        cdef row_block part
         cdef char *memory
         cdef char *scratch
         threads = <int>min(threads, blocks)
@@ -331,8 +330,7 @@ cdef class Engine:
             share_blocks(self, whole, step, blocks, scratch, threads)
         elif sharers > 1:
             for block in range(blocks):
-                part = rows_of(self, whole, step, block, scratch)
-                share_layers(self, &part, sharers)
+                share_layers(self, whole, step, block, scratch, sharers)
         else:
             with nogil:
                 for block in range(blocks):
@@ -367,10 +365,8 @@ cdef class Engine:
 
     cdef void run_on_stack(self, const row_block *whole, int sharers):
         cdef char scratch[STACK_BYTES + ALIGNMENT]
-        cdef row_block part
         if sharers > 1:
-            part = rows_of(self, whole, whole.rows, 0, aligned(scratch))
-            share_layers(self, &part, sharers)
+            share_layers(self, whole, whole.rows, 0, aligned(scratch), sharers)
         elif self.row_work * whole.rows < MIN_NOGIL_WORK:
             self.run_block(whole, whole.rows, 0, aligned(scratch))
         else:

@@ -38,13 +38,16 @@ cdef void take_blocks(
             block = openmp_claim(part)
 
 
-cdef void share_layers(Engine engine, const row_block *block, int threads) noexcept:
+cdef void share_layers(
+    Engine engine, const row_block *whole, Py_ssize_t step, Py_ssize_t index, char *scratch, int threads
+) noexcept:
+    cdef row_block block = rows_of(engine, whole, step, index, scratch)
     cdef openmp_team team = openmp_gather()
     cdef openmp_steps steps
     memset(&steps, 0, sizeof(steps))
     with nogil, parallel(num_threads=threads):
         openmp_begin(&team)
-        take_shares(engine, block, &steps, threadid(), threads)
+        take_shares(engine, &block, &steps, threadid(), threads)
 
 
 cdef void take_shares(
