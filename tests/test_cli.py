@@ -15,7 +15,7 @@ import pytest
 from support import ISAS, interrupt, run_python
 
 import fastnn
-from fastnn import Dense, Network, _build_info, demo
+from fastnn import Dense, Network, _build_info, demo, threads
 from fastnn.arguments import CommandError
 
 
@@ -87,6 +87,21 @@ class TestInfo:
         text = printed("info", FASTNN_ISA=isa, FASTNN_NUM_THREADS="5")
         assert f"{isa} (FASTNN_ISA)" in text
         assert "5 (FASTNN_NUM_THREADS)" in text
+
+    @pytest.mark.skipif(not _build_info.OPENMP, reason="without OpenMP it is one thread")
+    @pytest.mark.parametrize(
+        ("environment", "allowed", "most"),
+        [
+            ({"OMP_NUM_THREADS": "1"}, r"1 \(.+\)", 1),
+            ({"OMP_NUM_THREADS": "900", "FASTNN_NUM_THREADS": "900"}, r"\d+ \(the processors .+\)", None),
+            ({"OMP_THREAD_LIMIT": "1"}, r"1 \(.+\)", 1),
+            ({"OMP_THREAD_LIMIT": "few", "FASTNN_NUM_THREADS": "1"}, r"\d+ \(the processors .+\)", 1),
+        ],
+    )
+    def test_threads_of_a_call(self, environment: dict[str, str], allowed: str, most: int | None) -> None:
+        expected = threads.processors()[0] if most is None else most
+        text = fastnn_command("info", **environment).stdout  # OpenMP itself complains of "few"
+        assert re.search(rf"^OpenMP +yes, allows {allowed}: a call takes at most {expected}$", text, re.M)
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,7 @@ class TestQuotaOfTheControlGroup:
         monkeypatch.delenv("FASTNN_NUM_THREADS", raising=False)
         monkeypatch.setattr(threads, "_CGROUPS", tmp_path)
         monkeypatch.setattr(threads, "_OWN_CGROUPS", tmp_path / "own")
-        monkeypatch.setattr(threads, "_processors", lambda: (8, "a test"))
+        monkeypatch.setattr(threads, "processors", lambda: (8, "a test"))
         return number
 
     @pytest.mark.parametrize(

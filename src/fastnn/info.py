@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 
 import numpy as np
@@ -31,7 +32,14 @@ def run() -> None:
 
 
 def openmp() -> str:
-    """Return what OpenMP adds to the number of threads."""
+    """Return what OpenMP allows, and how many threads that leaves a call."""
     if not _build_info.OPENMP:
         return "no: this build uses one thread"
-    return f"yes, allows {engine.openmp_threads()} (OMP_NUM_THREADS, threadpoolctl)"
+    processors, why = threads.processors()
+    limits = {why: processors, "OMP_NUM_THREADS": engine.openmp_threads()}
+    limit = os.environ.get("OMP_THREAD_LIMIT", "").strip()
+    if limit.isdecimal() and int(limit):  # OpenMP ignores any other
+        limits["OMP_THREAD_LIMIT"] = int(limit)
+    least = min(limits, key=limits.__getitem__)
+    most = min(limits[least], fastnn.get_num_threads())
+    return f"yes, allows {limits[least]} ({least}): a call takes at most {most}"

@@ -72,7 +72,8 @@ def _set(n: int, why: str) -> None:
     engine.set_default_threads(n)
 
 
-def _processors() -> tuple[int, str]:
+def processors() -> tuple[int, str]:
+    """Return how many processors the process may run on, in words too."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0)), "the processors this process may run on"
     return os.cpu_count() or 1, "the processors of this machine"
@@ -124,7 +125,7 @@ def _detect() -> tuple[int, str]:
         except ValueError:
             message = f"FASTNN_NUM_THREADS is {text!r}, expected an integer from 1 up"
             raise ImportError(message, name="fastnn") from None
-    n, why = _processors()
+    n, why = processors()
     quota = _quota()
     if quota < n:
         return max(1, math.ceil(quota)), "the control group's processor quota"
