@@ -19,7 +19,7 @@ import fastnn
 from fastnn import cli
 from fastnn.bench import cases, command, files, kernels, timing
 from fastnn.bench.limits import limits
-from fastnn.bench.report import noise_lines
+from fastnn.bench.report import noise_lines, of_peak
 
 BENCH = [sys.executable, "-m", "fastnn", "bench"]
 SPREADS = {
@@ -118,6 +118,11 @@ def test_noise_is_named() -> None:
     assert list(noise_lines([run(*[quiet] * 9, noisy), run(quiet)])) == []
     (line,) = noise_lines([run(quiet, noisy), run(noisy)])
     assert line.startswith("Noise: in 2 of 3 cases the slowest turn took over 1.5 times as long")
+
+
+def test_above_the_peak_is_noise() -> None:
+    assert of_peak({"min": 0.9, "median": 0.95, "max": 1.004}) == "95% (90..100)"
+    assert of_peak({"min": 0.9, "median": 0.95, "max": 1.23}) == "95% (90..123), noise"
 
 
 @pytest.mark.parametrize("threads", [1, 2])

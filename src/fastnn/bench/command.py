@@ -89,7 +89,8 @@ def measure(isas: Iterable[str], dtypes: Iterable[str], threads: int, turns: Tur
         print(f"fastnn {machine['fastnn']}, Python {machine['python']}, NumPy {machine['numpy']},")
         print(f"{machine['cpu']}, {where}")
         print(
-            f"Median (lowest..highest) of {turns.rounds} turns; fractions are taken within each turn",
+            f"Median (lowest..highest) of {turns.rounds} turns; fractions are taken within each turn.\n"
+            "A fraction of the peak above 100% is noise: something else was running.",
             flush=True,
         )
         runs = [measure_one(isa, dtype, threads, turns) for isa in isas for dtype in dtypes]

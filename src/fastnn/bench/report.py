@@ -37,6 +37,11 @@ def percent(figures: Mapping[str, float]) -> str:
     return f"{middle}% ({low}..{high})"
 
 
+def of_peak(figures: Mapping[str, float]) -> str:
+    """Return a fraction of the peak in per cent; no turn can have more than 100, but for noise."""
+    return percent(figures) + (", noise" if round(figures["max"], 2) > 1 else "")
+
+
 def size(count: int) -> str:
     """Return a number of bytes as people say it: 16 KiB."""
     for unit, factor in (("MiB", 2**20), ("KiB", 2**10)):
@@ -52,7 +57,7 @@ SECTIONS = {
             f"{f['n_inputs']}-{f['n_outputs']}, {f['rows']}",
             nanoseconds(f["call_ns"]),
             spread(f["gflops"]),
-            percent(f["of_peak"]),
+            of_peak(f["of_peak"]),
         ),
     ),
     "single": Section(
@@ -79,7 +84,7 @@ SECTIONS = {
             f"{f['network']}, {f['rows']}",
             nanoseconds(f["call_ns"]),
             spread(f["gflops"]),
-            percent(f["of_peak"]),
+            of_peak(f["of_peak"]),
         ),
     ),
     "batches": Section(
