@@ -40,6 +40,8 @@ NETWORKS = [
 ]
 QUICK_NETWORKS = NETWORKS[:3]
 
+NOT_INSTALLED = "not installed"
+
 # Relative to the float64 result or, in float32, to the largest of its row (`reference.FLOOR`).
 TOLERANCE = {"float64": 1e-9, "float32": 1e-5}
 
@@ -154,6 +156,8 @@ def describe(setup: Setup, where: str) -> dict[str, Any]:
     print(f"{where}; {', '.join(f'{name} {version}' for name, version in versions.items())}")
     for name, why in setup.left_out.items():
         print(f"Left out: {name}, {why}")
+    if NOT_INSTALLED in setup.left_out.values():
+        print("All are there after `pip install --group bench`, in the folder of pyproject.toml")
     print(f"\nMicroseconds a call, {setup.dtype}: median (lowest..highest) of {setup.plan.rounds} turns")
     print(f"{'':<24}{'batch':>6}{'fastnn':>31}{'best peer':>31}{'':14}{'ratio':>7}")
     return {**machine, "threads": where, "peers": versions, "left_out": setup.left_out}
@@ -169,14 +173,16 @@ def conclude(cells: Sequence[Cell]) -> dict[str, float]:
         "batch 1": [cell.best_ratio for cell in cells if cell.batch == 1],
     }
     means = {name: statistics.geometric_mean(some) for name, some in ratios.items() if some}
-    print("\nGeometric means:", ", ".join(f"{name} {mean:.2f}" for name, mean in means.items()) or "none")
+    among = ", ".join(sorted({name for cell in cells for name in cell.peers}))
+    found = ", ".join(f"{name} {mean:.2f}" for name, mean in means.items())
+    print(f"\nGeometric means, to the best of {among or 'none'}: {found or 'none'}")
     return means
 
 
 def obstacle(peer: contenders.Peer, dtype: str) -> str:
     """Return why a peer can't take part, if it can't."""
     if not peer.installed():
-        return "not installed"
+        return NOT_INSTALLED
     return "" if dtype in peer.dtypes else f"has no {dtype}"
 
 
