@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
+import numpy as np
 import pytest
 
 from fastnn.demo import load_digits
@@ -54,17 +56,21 @@ def test_control_loop() -> None:
     assert times == sorted(times)
 
 
-def test_the_readme(tmp_path: Path) -> None:
+def test_the_readme_in_order(tmp_path: Path) -> None:
     readme = (EXAMPLES.parent / "README.md").read_text("utf-8")
-    (code,) = re.findall(r"## Twenty lines.*?```python\n(.*?)```", readme, re.DOTALL)
+    code = "".join(re.findall(r"^```python\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL))
     command = [sys.executable, "-W", "error", "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False, cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
     right = [float(percent) for percent in re.findall(r"([\d.]+)% right", done.stdout)]
     assert right[0] == 97.3
     assert right == sorted(right, reverse=True)
     assert len(right) == 5
-    assert (tmp_path / "digits.safetensors").exists()
+    for line in re.findall(r"^    fastnn ((?:summary|convert|predict|show) .+)$", readme, re.MULTILINE):
+        command = [sys.executable, "-m", "fastnn", *shlex.split(line, comments=True)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False, cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (0, ""), line
+    assert np.load(tmp_path / "outputs.npy").shape == (450, 10)
     linked = re.findall(r"\]\((?!https?:)([\w./-]+)\)", readme)
     assert len(linked) > 10
     assert not [path for path in linked if not (EXAMPLES.parent / path).exists()]

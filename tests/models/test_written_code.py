@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
 from support import needs
 
 from fastnn import Dense, Network, cli
 from fastnn.bench import command as bench
+from fastnn.demo import load_digits
 
 ROOT = Path(__file__).parents[2]
 PAGES = [path for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))) if path.exists()]
@@ -57,15 +57,9 @@ def commands() -> Iterator[list[str]]:
             yield shlex.split(line, comments=True)
 
 
-def models() -> dict[str, Any]:
-    torch, keras, onnx = needs("torch"), needs("keras"), needs("onnx")
-    mlp = needs("sklearn.neural_network").MLPRegressor(hidden_layer_sizes=(4,), max_iter=5000, tol=1e-2)
-    scaled = needs("sklearn.pipeline").make_pipeline(needs("sklearn.preprocessing").StandardScaler(), mlp)
-    assert onnx
-    NET.to_onnx("model.onnx")
-    keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, "relu")]).save("model.keras")
-    module = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
-    return {"module": module, "pipeline": scaled.fit(X, X[:, 0]), "net": NET, "x": X}
+def digits() -> dict[str, Any]:
+    net, images, _ = load_digits()
+    return {"net": net, "np": np, "images": images}
 
 
 def rows() -> dict[str, Any]:
@@ -82,7 +76,7 @@ def dask_collections() -> dict[str, Any]:
 
 GIVEN: dict[tuple[str, str], Callable[[], dict[str, Any]]] = {
     ("README.md", "Twenty lines"): dict,
-    ("README.md", "Models and data"): models,
+    ("README.md", "Models and data"): digits,
     ("scaling-out.md", "From Python"): rows,
     ("scaling-out.md", "Dask"): dask_collections,
     ("tutorial.md", "Two layers"): rows,
@@ -108,7 +102,6 @@ def test_commands(arguments: list[str], tmp_path: Path, monkeypatch: pytest.Monk
         return
     NET.save("net.safetensors")
     NET.save("digits.safetensors")
-    save_file({"0.weight": np.eye(3, dtype=np.float32), "2.weight": X[:2]}, "state.safetensors")
     np.save("rows.npy", X)
     Path("people").mkdir()
     Path("people/1.csv").write_text("age,height,weight\n1,2,3\n", "utf-8")
