@@ -12,7 +12,10 @@ import tempfile
 from importlib import import_module
 from pathlib import Path
 
-import atheris
+from groups import group
+
+with group("fuzz"):
+    import atheris
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 sys.path[:0] = [str(TESTS), str(TESTS / "hostile")]

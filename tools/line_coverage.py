@@ -15,7 +15,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import separate
-from coverage import CoverageData
+from groups import group
+
+with group("hardening"):
+    from coverage import CoverageData
 
 HERE = separate.HERE
 FOLDER = HERE / "build" / "coverage"

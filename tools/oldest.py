@@ -15,8 +15,11 @@ from itertools import chain
 from pathlib import Path
 
 import wheels
-from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
+from groups import group
+
+with group("hardening"):
+    from packaging.requirements import Requirement
+    from packaging.specifiers import SpecifierSet
 
 # Of the group "models", what tests of the extras compare with. ONNX Runtime 1.20 fails on some models there.
 NEWEST, OLDEST = ("onnxruntime",), ("pandas",)

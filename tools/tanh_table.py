@@ -9,7 +9,10 @@ they make up for it.
 """
 
 import numpy as np
-from mpmath import cos, lu_solve, matrix, mp, mpf, pi, tanh
+from groups import group
+
+with group("test"):
+    from mpmath import cos, lu_solve, matrix, mp, mpf, pi, tanh
 
 DEGREE = 7
 CANDIDATES = 2000
