@@ -45,7 +45,8 @@ COMMANDS = {
         "a model file from one format into another",
         model_commands.convert,
         model_commands.add_convert_arguments,
-        "Read a model file of any format that fastnn reads and write it in the format that B's name says.",
+        "Read a model file of any format that fastnn reads and write it in the format that B's name says. "
+        "If A has golden vectors, they are checked; B has none.",
     ),
     "summary": Command(
         "the layers of a model file", model_commands.summary, model_commands.add_summary_arguments
