@@ -30,6 +30,19 @@ def test_a_native_file_by_its_content(tmp_path: Path, name: str) -> None:
     assert fastnn.open_model(tmp_path / name) == fastnn.open_model(str(tmp_path / name)) == NET
 
 
+@pytest.mark.parametrize("start", [b"\x80\2", b"\x80\3", b"\x80\4", b"\x80\5", b"PK"])
+def test_a_safetensors_file_that_starts_like_another(tmp_path: Path, start: bytes) -> None:
+    path = tmp_path / "net.safetensors"
+    NET.save(path)
+    data = path.read_bytes()
+    begin = 8 + int.from_bytes(data[:8], "little")
+    header = data[8:begin].ljust(int.from_bytes(start, "little"))
+    path.write_bytes(len(header).to_bytes(8, "little") + header + data[begin:])
+    assert path.read_bytes().startswith(start)
+    assert fastnn.open_model(path) == NET
+    assert fastnn.from_torch(path, "relu") == NET
+
+
 def test_a_damaged_native_file_by_its_suffix(tmp_path: Path) -> None:
     path = tmp_path / "net.SAFETENSORS"
     path.write_bytes(b"")

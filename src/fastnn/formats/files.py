@@ -29,6 +29,9 @@ def kind_of(path: str | os.PathLike[str]) -> str:
     with open_file(path) as file:
         start = file.read(300)
         size = os.fstat(file.fileno()).st_size
+    # First, for the length of its header can look like the start of the others.
+    if start[8:9] == b"{" and int.from_bytes(start[:8], "little") < size:
+        return "safetensors"
     if is_pickle(start):
         raise ModelFileError(
             f"{name} is a pickle, which could run any code: it isn't opened. Where you trust it, load it "
@@ -38,8 +41,6 @@ def kind_of(path: str | os.PathLike[str]) -> str:
         raise ModelFileError(f"{name} is HDF5, which Keras has given up: load it there, save it as .keras")
     if start.startswith(b"PK"):
         return "keras"
-    if start[8:9] == b"{" and int.from_bytes(start[:8], "little") < size:
-        return "safetensors"
     return Path(name).suffix.lower().removeprefix(".")
 
 
