@@ -72,7 +72,9 @@ def check_end(path: str, file: BinaryIO) -> None:
     file.seek(max(size - 42, 0))
     end = file.read()[-42:]
     if end[-22:-18] != END or end.startswith(LARGE_END):
-        raise ModelFileError(f"{path} is no sound zip file, of at most 4 GiB and without a comment")
+        raise ModelFileError(
+            f"{path} is no sound zip file, of at most 4 GiB and without a comment, as .keras files are"
+        )
     directory = int.from_bytes(end[-10:-6], "little")
     if directory > MAX_DIRECTORY:
         raise ModelFileError(f"{path}: its directory has {directory} bytes, expected at most {MAX_DIRECTORY}")
@@ -81,8 +83,10 @@ def check_end(path: str, file: BinaryIO) -> None:
 def stored(path: str, archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
     """Return a file of the archive, which isn't compressed and so no larger than it looks."""
     found = [entry for entry in archive.infolist() if entry.filename == name]
-    if len(found) != 1:
-        raise ModelFileError(f"{path} has {len(found)} files called {name}, expected 1: it isn't of Keras 3")
+    if not found:
+        raise ModelFileError(f"{path} is a zip file without a {name}, expected a .keras file of Keras 3")
+    if len(found) > 1:
+        raise ModelFileError(f"{path} has {len(found)} files called {name}, expected 1")
     (entry,) = found
     if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size:
         raise ModelFileError(f"{path}: its {name} is compressed, which Keras doesn't do")
