@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import fastnn
@@ -62,14 +63,30 @@ def test_no_pickle_is_opened(tmp_path: Path, protocol: int) -> None:
 def test_another_file(tmp_path: Path) -> None:
     path = tmp_path / "net.csv"
     path.write_text("1,2,3,4,5,6,7,8\n")
-    with pytest.raises(
-        ModelFileError, match=r"net\.csv is no model file of these formats: safetensors, keras"
-    ):
+    with pytest.raises(ModelFileError, match=r"net\.csv is of another format, expected safetensors or keras"):
         fastnn.open_model(path)
+    for read, expected in (
+        (fastnn.load, "safetensors"),
+        (fastnn.from_torch, "safetensors"),
+        (fastnn.from_keras, "keras"),
+    ):
+        with pytest.raises(ModelFileError, match=rf"net\.csv is of another format, expected {expected}$"):
+            read(path)
     with pytest.raises(FileNotFoundError, match="nothing"):
         fastnn.open_model(tmp_path / "nothing.safetensors")
     with pytest.raises(OSError, match=tmp_path.name):
         fastnn.open_model(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [fastnn.open_model, fastnn.load, fastnn.from_torch, fastnn.from_keras],
+    ids=lambda read: read.__name__,
+)
+def test_rows_are_no_model(read: Callable[[Path], Network], tmp_path: Path) -> None:
+    np.save(tmp_path / "rows.npy", np.ones((3, 2)))
+    with pytest.raises(ModelFileError, match=r"rows\.npy is a NumPy array, expected a model$"):
+        read(tmp_path / "rows.npy")
 
 
 READERS: list[Any] = [fastnn.open_model, fastnn.load, lambda path: fastnn.from_torch(path, "relu")]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastnn.extras import need
 from fastnn.formats import golden, native
-from fastnn.formats.files import ModelFileError, kind_of
+from fastnn.formats.files import ModelFileError, check_kind
 from fastnn.layers import Dense
 from fastnn.network import Network
 
@@ -43,12 +43,7 @@ def load(path: str | os.PathLike[str]) -> Network:
     --------
     See `Network.save`.
     """
-    path = os.fsdecode(path)
-    layers, found = native.read(path)
-    net = _network(path, layers)
-    if found is not None:
-        golden.check(path, golden.from_json(path, found, net), net)
-    return net
+    return _open(path, "safetensors")
 
 
 def from_torch(model: Any, activations: str | Sequence[str] | None = None) -> Network:
@@ -223,10 +218,10 @@ def from_keras(model: Any) -> Network:
         Dense(<float32 (3, 8)>, <float32 (3,)>, "softmax"),
     ])
     """
-    from fastnn.formats import keras, keras_file
+    from fastnn.formats import keras
 
     if isinstance(model, str | os.PathLike):
-        return _network(model, keras_file.read(model))
+        return _open(model, "keras")
     if not keras.is_model(model):
         raise TypeError(
             f"model is a {type(model).__name__}, expected a keras.Model or the path of a .keras file"
@@ -269,10 +264,7 @@ def open_model(path: str | os.PathLike[str]) -> Network:
     ...     fastnn.open_model(path) == net
     True
     """
-    kind = kind_of(path)
-    if kind not in READERS:
-        raise ModelFileError(f"{os.fsdecode(path)} is no model file of these formats: {', '.join(READERS)}")
-    return READERS[kind](path)
+    return _open(path, *READERS)
 
 
 def from_onnx(
@@ -338,10 +330,30 @@ def from_onnx(
     return Network(read.read(model, output, external_data))
 
 
-# By the formats' usual suffix: what reads a file of each.
+def _open(path: str | os.PathLike[str], *formats: str) -> Network:
+    """Read a model file, which must be of one of these formats."""
+    return READERS[check_kind(path, *formats)](path)
+
+
+def _load(path: str | os.PathLike[str]) -> Network:
+    path = os.fsdecode(path)
+    layers, found = native.read(path)
+    net = _network(path, layers)
+    if found is not None:
+        golden.check(path, golden.from_json(path, found, net), net)
+    return net
+
+
+def _from_keras_file(path: str | os.PathLike[str]) -> Network:
+    from fastnn.formats import keras_file
+
+    return _network(path, keras_file.read(path))
+
+
+# By the formats' usual suffix: what reads a file that looks like one of each.
 READERS: dict[str, Callable[[str | os.PathLike[str]], Network]] = {
-    "safetensors": load,
-    "keras": from_keras,
+    "safetensors": _load,
+    "keras": _from_keras_file,
     "onnx": from_onnx,
 }
 

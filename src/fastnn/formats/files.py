@@ -39,9 +39,19 @@ def kind_of(path: str | os.PathLike[str]) -> str:
         )
     if start.startswith(b"\x89HDF"):
         raise ModelFileError(f"{name} is HDF5, which Keras has given up: load it there, save it as .keras")
+    if start.startswith(b"\x93NUMPY"):
+        raise ModelFileError(f"{name} is a NumPy array, expected a model")
     if start.startswith(b"PK"):
         return "keras"
     return Path(name).suffix.lower().removeprefix(".")
+
+
+def check_kind(path: str | os.PathLike[str], *expected: str) -> str:
+    """Return the format of a model file, which must be one of these."""
+    kind = kind_of(path)
+    if kind not in expected:
+        raise ModelFileError(f"{os.fsdecode(path)} is of another format, expected {' or '.join(expected)}")
+    return kind
 
 
 def open_file(path: str | os.PathLike[str]) -> BinaryIO:

@@ -16,7 +16,7 @@ import numpy as np
 
 from fastnn.extras import need
 from fastnn.formats import keras
-from fastnn.formats.files import ModelFileError, kind_of, open_file, parse_json
+from fastnn.formats.files import ModelFileError, open_file, parse_json
 from fastnn.layers import Dense
 
 Array = np.ndarray[Any, Any]
@@ -42,7 +42,6 @@ def read(path: str | os.PathLike[str]) -> list[Dense]:
     """Return the dense layers of a ``.keras`` file."""
     h5py = need("h5py", "Reading a .keras file")
     path = os.fsdecode(path)
-    kind_of(path)  # it says what to do with pickles and HDF5
     config, weights = read_zip(path)
     try:
         with h5py.File(io.BytesIO(weights), "r") as file:

@@ -16,7 +16,7 @@ from fastnn.activations import check_name
 from fastnn.extras import need
 from fastnn.formats import tensors, trial
 from fastnn.formats.chain import Chain
-from fastnn.formats.files import ModelFileError, kind_of
+from fastnn.formats.files import ModelFileError, check_kind
 from fastnn.formats.peers import activation_of, peer_of
 from fastnn.layers import Dense, parameter_dtype
 
@@ -34,7 +34,7 @@ def is_module(model: object) -> bool:
 
 def read_file(path: str | os.PathLike[str], activations: str | Sequence[str] | None) -> list[Dense]:
     """Read a state dict from a safetensors file."""
-    kind_of(path)  # it refuses pickles
+    check_kind(path, "safetensors")
     _, found = tensors.read(path)
     try:
         return read_state_dict(found, activations)
