@@ -146,9 +146,9 @@ class TestFunctions:
     @pytest.mark.parametrize(
         ("value", "error", "message"),
         [
-            ("1", TypeError, "slope is a str, expected a finite number"),
-            (None, TypeError, "slope is a NoneType, expected a finite number"),
-            (1j, TypeError, "slope is a complex, expected a finite number"),
+            ("1", TypeError, "slope has type str, expected a finite number"),
+            (None, TypeError, "slope has type NoneType, expected a finite number"),
+            (1j, TypeError, "slope has type complex, expected a finite number"),
             (np.inf, ValueError, "slope is inf, expected a finite number"),
             (np.float32("nan"), ValueError, "slope is nan, expected a finite number"),
             (10**400, ValueError, "slope is too large for float64, expected a finite number"),

@@ -116,7 +116,7 @@ class TestNames:
 
     @pytest.mark.parametrize("name", [None, 1, b"relu", ["relu"]])
     def test_that_are_none(self, name: Any) -> None:
-        message = f"activation is a {type(name).__name__}, expected one of {NAMES}"
+        message = f"activation has type {type(name).__name__}, expected one of {NAMES}"
         fails(TypeError, message, Dense, [[1.0]], [1.0], name)
         fails(TypeError, message, Perceptron, [1.0], 1.0, name)
 
@@ -129,11 +129,11 @@ class TestNames:
 
     @pytest.mark.parametrize("other", [None, [[1.0]], Perceptron([1.0, 2.0]), Dense])
     def test_of_layers(self, other: Any) -> None:
-        message = f"layers[1] is a {type(other).__name__}, expected a Dense"
+        message = f"layers[1] has type {type(other).__name__}, expected a Dense"
         fails(TypeError, message, Network, [Dense([[1.0]]), other])
 
     def test_layers_that_are_no_sequence(self) -> None:
-        with pytest.raises(TypeError, match="layers is a Dense, expected a list of them"):
+        with pytest.raises(TypeError, match="layers has type Dense, expected a list of Dense"):
             Network(Dense([[1.0]]))  # type: ignore[arg-type]
 
 
@@ -176,7 +176,7 @@ class TestOut:
     @every_call
     def test_no_array(self, call: Callable[[Any], Any]) -> None:
         for out in ([[0.0] * 4] * 5, 1.0, "out", memoryview(bytearray(80))):
-            fails(TypeError, f"out is a {type(out).__name__}, expected a NumPy array", call, out)
+            fails(TypeError, f"out has type {type(out).__name__}, expected a NumPy array", call, out)
 
     def test_of_one_example(self) -> None:
         for shape in ((1, 4), (3,), (), (5,)):

@@ -138,10 +138,10 @@ class TestDamaged:
             ('{"schema": 2, "layers": [{"activation": "relu"}]}', "schema 2"),
             ('{"schema": 1, "layers": []}', "no layers"),
             ('{"schema": 1, "layers": {"activation": "relu"}}', "no layers"),
-            ('{"schema": 1, "layers": ["relu"]}', "layer 1: activation is a NoneType"),
+            ('{"schema": 1, "layers": ["relu"]}', "layer 1: activation has type NoneType"),
             ('{"schema": 1, "layers": [{"activation": "mish"}]}', "layer 1: activation is 'mish'"),
-            ('{"schema": 1, "layers": [{"activation": ["relu"]}]}', "layer 1: activation is a list"),
-            ('{"schema": 1, "layers": [{"activation": {}}]}', "layer 1: activation is a dict"),
+            ('{"schema": 1, "layers": [{"activation": ["relu"]}]}', "layer 1: activation has type list"),
+            ('{"schema": 1, "layers": [{"activation": {}}]}', "layer 1: activation has type dict"),
         ],
     )
     def test_description(self, path: Path, text: str | None, complaint: str) -> None:

@@ -135,7 +135,7 @@ class TestNetwork:
         [
             ((EXAMPLE_4, [[1.0, 2.0]]), ValueError, r"x has shape \(1, 2\), expected \(2,\)"),
             ((EXAMPLE_4, "x"), TypeError, "x has dtype"),
-            (("net",), TypeError, "net is a str"),
+            (("net",), TypeError, "net has type str"),
         ],
     )
     def test_errors(self, arguments: tuple[Any, ...], error: type[Exception], message: str) -> None:
@@ -226,9 +226,9 @@ class TestDecisionRegions:
     def test_errors(self, arguments: dict[str, Any], message: str) -> None:
         with pytest.raises(ValueError, match=message):
             plot.decision_regions(**{"net": PLANE, **arguments})
-        with pytest.raises(TypeError, match="net is a list"):
+        with pytest.raises(TypeError, match="net has type list"):
             plot.decision_regions([])  # type: ignore[arg-type]
-        with pytest.raises(TypeError, match="resolution is a float"):
+        with pytest.raises(TypeError, match="resolution has type float"):
             plot.decision_regions(PLANE, resolution=2.5)  # type: ignore[arg-type]
 
 

@@ -145,9 +145,9 @@ def test_bfloat16(tmp_path: Path) -> None:
         ({"fc1.bias": B2}, r"fc1.weight: bias has shape \(3,\), but weight \(5, 4\) expects \(5,\)"),
         ({"fc2.weight": W1}, r"fc2.weight: .*\(5, 4\).*5 features come in|fc2.weight: bias has shape"),
         ({"bn.num_batches_tracked": np.array(3)}, "bn.num_batches_tracked is of a batch normalisation"),
-        ({"scale": np.float32(3)}, r"scale is a float32, expected a tensor or array"),
+        ({"scale": np.float32(3)}, r"scale has type float32, expected a tensor or array"),
         ({"steps": np.array(3)}, r"steps has dtype int64, expected a tensor or array of floating-point"),
-        ({"model": {}}, "model is a dict, expected a tensor or array"),
+        ({"model": {}}, "model has type dict, expected a tensor or array"),
     ],
 )
 def test_what_does_not_belong_is_named(changes: dict[str, Any], message: str) -> None:
@@ -172,7 +172,7 @@ def test_activations_that_do_not_fit() -> None:
     assert fastnn.from_torch(one, activations=[]) == fastnn.from_torch(one, activations="identity")
     with pytest.raises(ValueError, match="no weight"):
         fastnn.from_torch({}, activations="relu")
-    with pytest.raises(TypeError, match="model is a list"):
+    with pytest.raises(TypeError, match="model has type list"):
         fastnn.from_torch([STATE], activations="relu")
 
 

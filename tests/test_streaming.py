@@ -140,5 +140,5 @@ class TestErrors:
         ("size", "kind"), [(0, ValueError), (-3, ValueError), (1.5, TypeError), (True, TypeError)]
     )
     def test_batch_size(self, size: Any, kind: type[Exception]) -> None:
-        with pytest.raises(kind, match=r"batch_size is .*, expected an integer from 1 up"):
+        with pytest.raises(kind, match=r"batch_size (is|has) .*, expected an integer from 1 up"):
             network().predict(rows(3), size)

@@ -91,7 +91,8 @@ class TestNumber:
 
     @pytest.mark.parametrize("n", [1.5, "2", None, True, [1]])
     def test_set_to_no_integer(self, n: object) -> None:
-        with pytest.raises(TypeError, match=f"^n is a {type(n).__name__}, expected an integer from 1 up$"):
+        message = f"^n has type {type(n).__name__}, expected an integer from 1 up$"
+        with pytest.raises(TypeError, match=message):
             fastnn.set_num_threads(n)
 
     def test_a_wrong_number_changes_nothing(self) -> None:
@@ -103,7 +104,7 @@ class TestNumber:
     @pytest.mark.parametrize(("threads", "error"), [(0, ValueError), (-3, ValueError), (1.0, TypeError)])
     def test_wrong_number_of_a_call(self, threads: object, error: type[Exception]) -> None:
         for callee in (network((2, 2), ("relu",)), fastnn.Dense([[1.0, 2.0]])):
-            with pytest.raises(error, match=r"^threads is .*, expected an integer from 1 up$"):
+            with pytest.raises(error, match=r"^threads (is|has) .*, expected an integer from 1 up$"):
                 callee([1.0, 2.0], threads=threads)
 
     @pytest.mark.parametrize("n", ["1", "3", " 2 "])

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fastnn._core.checks import wrong_type
 from fastnn.extras import need
 from fastnn.network import Network
 from fastnn.predict.outputs import outputs
@@ -61,7 +62,7 @@ def predict(net: Network, data: Any) -> Any:
         return _predict_array(net, data)
     if frames is not None and isinstance(data, frames.DataFrame):
         return _predict_frame(net, data)
-    raise TypeError(f"data is a {type(data).__name__}, expected an array or dataframe of Dask's")
+    raise wrong_type("data", data, "an array or dataframe of Dask's")
 
 
 def _predict_array(net: Network, data: Any) -> Any:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from fastnn import activations
 from fastnn._core.activation_names import Chosen, parse
-from fastnn._core.checks import real_array
+from fastnn._core.checks import real_array, wrong_type
 from fastnn._core.dispatch import StandardMode
 from fastnn._core.engine import Plan
 
@@ -321,7 +321,7 @@ def check_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     try:
         wanted = np.dtype(dtype)
     except (TypeError, ValueError, RecursionError):
-        raise TypeError(f"dtype is a {type(dtype).__name__}, expected float32 or float64") from None
+        raise wrong_type("dtype", dtype, "float32 or float64") from None
     if wanted not in (np.float32, np.float64):
         raise TypeError(f"dtype is {wanted}, expected float32 or float64")
     return wanted

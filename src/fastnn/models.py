@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from fastnn._core.checks import wrong_type
 from fastnn.extras import need
 from fastnn.formats import golden, native
 from fastnn.formats.files import ModelFileError, check_kind
@@ -107,9 +108,7 @@ def from_torch(model: Any, activations: str | Sequence[str] | None = None) -> Ne
         model = model.state_dict()
     is_path = isinstance(model, str | os.PathLike)
     if not is_path and not isinstance(model, Mapping):
-        raise TypeError(
-            f"model is a {type(model).__name__}, expected a torch.nn.Module, a state dict, or the path of one"
-        )
+        raise wrong_type("model", model, "a torch.nn.Module, a state dict, or the path of one")
     if is_path:
         return Network(torch.read_file(model, activations))
     return Network(torch.read_state_dict(model, activations))
@@ -223,9 +222,7 @@ def from_keras(model: Any) -> Network:
     if isinstance(model, str | os.PathLike):
         return _open(model, "keras")
     if not keras.is_model(model):
-        raise TypeError(
-            f"model is a {type(model).__name__}, expected a keras.Model or the path of a .keras file"
-        )
+        raise wrong_type("model", model, "a keras.Model or the path of a .keras file")
     return Network(keras.read_model(model))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from fastnn import activations, streaming
+from fastnn._core.checks import wrong_type
 from fastnn._core.engine import Plan
 from fastnn.extras import need
 from fastnn.formats import native
@@ -61,11 +62,11 @@ class Network(Plan):
 
     def __init__(self, layers: Sequence[Dense], dtype: DTypeLike | None = None) -> None:
         if isinstance(layers, Dense):
-            raise TypeError("layers is a Dense, expected a list of them")
+            raise wrong_type("layers", layers, "a list of Dense")
         chain: list[Dense] = []
         for i, layer in enumerate(layers):
             if not isinstance(layer, Dense):
-                raise TypeError(f"layers[{i}] is a {type(layer).__name__}, expected a Dense")
+                raise wrong_type(f"layers[{i}]", layer, "a Dense")
             if i and layer.n_inputs != chain[-1].n_outputs:
                 raise ValueError(
                     f"layers[{i}] has weight {layer.weight.shape} and expects {layer.n_inputs} inputs, but "

@@ -213,9 +213,9 @@ def test_an_array_that_lies_about_its_shape(f: Callable[..., Any]) -> None:
 def test_an_array_that_lies_about_its_length() -> None:
     """It says that it has 7 rows and has 2^45, of which the first is wrong already."""
     endless = np.broadcast_to(np.zeros((), np.float32), (2**45, 3)).view(Subclass)
-    with pytest.raises(TypeError, match=r"^layers\[0\] is a Subclass"):
+    with pytest.raises(TypeError, match=r"^layers\[0\] has type Subclass"):
         Network(endless)
-    with pytest.raises(TypeError, match=r"^activation is a Subclass"):
+    with pytest.raises(TypeError, match=r"^activation has type Subclass"):
         fastnn.from_torch({"0.weight": np.ones((3, 2))}, endless)
     with pytest.raises(ValueError, match=r"^x has shape \(\), "):
         NETS[0].predict(np.zeros((), np.float32).view(Liar))

@@ -129,8 +129,8 @@ class TestErrors:
     @pytest.mark.parametrize(
         ("data", "kind", "message"),
         [
-            (X, TypeError, "data is a ndarray, expected an array or dataframe of Dask's"),
-            (pandas.DataFrame(X), TypeError, "data is a DataFrame, expected"),
+            (X, TypeError, "data has type ndarray, expected an array or dataframe of Dask's"),
+            (pandas.DataFrame(X), TypeError, "data has type DataFrame, expected"),
             (dask_array.zeros((5, 7)), ValueError, "data has 7 columns, but the network expects 6"),
             (dask_array.zeros(6), ValueError, r"data has shape \(6,\), but the network expects \(B, 6\)"),
             (dask_array.zeros((5, 6), dtype=complex), TypeError, "data has dtype complex128"),

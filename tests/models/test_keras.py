@@ -316,7 +316,7 @@ def test_what_fastnn_cannot_do_is_named(tmp_path: Path, layer: Callable[[], Any]
 
 def test_anything_else_is_refused(tmp_path: Path) -> None:
     for model in (None, 3, layers.Dense(2), keras.Sequential):
-        with pytest.raises(TypeError, match=f"model is a {type(model).__name__}, expected a keras.Model"):
+        with pytest.raises(TypeError, match=f"model has type {type(model).__name__}, expected a keras.Model"):
             fastnn.from_keras(model)
     with pytest.raises(FileNotFoundError, match="nothing"):
         fastnn.from_keras(tmp_path / "nothing.keras")

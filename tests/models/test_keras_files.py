@@ -127,8 +127,8 @@ class TestHostileConfig:
     @pytest.mark.parametrize(
         ("old", "new", "message"),
         [
-            ('"Sequential"', '"Model"', "it is a 'Model', expected one of Sequential, Functional"),
-            ('"layers": [', '"layers": 3, "other": [', "it is a 'Sequential'"),
+            ('"Sequential"', '"Model"', "it is 'Model', expected one of Sequential, Functional"),
+            ('"layers": [', '"layers": 3, "other": [', "it is 'Sequential'"),
             ('"layers": [', '"layers": [7, ', "one of its layers is 7"),
             ('"layers": [', '"layers": [[[]], ', r"one of its layers is \[\[\]\]"),
             ('"units": 3', '"units": 3, "units": 3', "'units' stands twice"),

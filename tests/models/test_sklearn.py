@@ -143,7 +143,7 @@ class TestRefused:
             with pytest.raises(TypeError, match="expected an MLPClassifier or MLPRegressor"):
                 fastnn.from_sklearn(estimator)
         estimator = fit(make_pipeline(RobustScaler(), mlp(MLPRegressor)), x, y)
-        with pytest.raises(ValueError, match="has a RobustScaler, expected one of StandardScaler"):
+        with pytest.raises(ValueError, match="has RobustScaler, expected one of StandardScaler"):
             fastnn.from_sklearn(estimator)
 
     @pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor, StandardScaler, MinMaxScaler, Pipeline])

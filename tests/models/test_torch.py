@@ -309,5 +309,6 @@ class TestToTorch:
 
 def test_anything_else_is_refused() -> None:
     for model in (None, 3, [nn.Linear(2, 2)], nn.Linear):
-        with pytest.raises(TypeError, match=f"model is a {type(model).__name__}, expected a torch.nn.Module"):
+        message = f"model has type {type(model).__name__}, expected a torch.nn.Module"
+        with pytest.raises(TypeError, match=message):
             fastnn.from_torch(model)

@@ -8,6 +8,7 @@ from numbers import Real
 from typing import NamedTuple
 
 from fastnn._core.activation_table import ACTIVATIONS, Activation
+from fastnn._core.checks import wrong_type
 
 NAMES = tuple(row.name for row in ACTIVATIONS)
 
@@ -42,7 +43,7 @@ PLAIN = {row.name: Chosen(number, defaults(row)) for number, row in enumerate(AC
 def parse(name: object) -> Chosen:
     """Return the activation of that name, or raise; parameters left out have their defaults."""
     if not isinstance(name, str):
-        raise TypeError(f"activation is a {type(name).__name__}, expected one of {', '.join(NAMES)}")
+        raise wrong_type("activation", name, f"one of {', '.join(NAMES)}")
     if name in PLAIN:
         return PLAIN[name]
     stem, _, rest = name.partition("(")
@@ -70,7 +71,7 @@ def choose(name: str, parameters: Sequence[object]) -> Chosen:
     values = []
     for (label, _), value in zip(plain.row.parameters, parameters, strict=True):
         if not isinstance(value, Real):
-            raise TypeError(f"{label} is a {type(value).__name__}, expected a finite number")
+            raise wrong_type(label, value, "a finite number")
         try:
             number = float(value)
         except OverflowError:

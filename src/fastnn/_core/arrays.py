@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from fastnn._core import dispatch
 from fastnn._core.activation_names import Chosen, choose
-from fastnn._core.checks import check_out, may_overlap, real_array
+from fastnn._core.checks import check_out, may_overlap, real_array, wrong_type
 
 Array = np.ndarray[Any, Any]
 Kernel = Callable[[dispatch.Kernels, Chosen, Array, Array], None]
@@ -78,7 +78,7 @@ def normalize(activation: Chosen, z: ArrayLike, out: Array | None = None, axis: 
     try:
         axis = index(axis)
     except TypeError:
-        raise TypeError(f"axis is a {type(axis).__name__}, expected an integer") from None
+        raise wrong_type("axis", axis, "an integer") from None
     if not -source.ndim <= axis < source.ndim:
         raise ValueError(f"axis is {axis}, but z has shape {source.shape}")
     dtype = _result_dtype(source)

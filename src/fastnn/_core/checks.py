@@ -8,6 +8,11 @@ from typing import Any
 import numpy as np
 
 
+def wrong_type(name: str, value: object, expected: str) -> TypeError:
+    """Return the error of an argument of another type than it should be."""
+    return TypeError(f"{name} has type {type(value).__name__}, expected {expected}")
+
+
 def real_array(name: str, value: Any) -> np.ndarray[Any, Any]:
     """Return `value` as an array of real numbers of whatever dtype, or say why it isn't one."""
     try:
@@ -25,7 +30,7 @@ def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndar
     What is returned is no subclass: one of those can say that it has another shape than it has.
     """
     if not isinstance(out, np.ndarray):
-        raise TypeError(f"out is a {type(out).__name__}, expected a NumPy array")
+        raise wrong_type("out", out, "a NumPy array")
     plain = np.asarray(out)
     if plain.shape != shape:
         raise ValueError(f"out has shape {plain.shape}, expected {shape}")
@@ -52,11 +57,11 @@ def thread_count(name: str, value: Any) -> int:
 def positive_integer(name: str, value: Any) -> int:
     """Return `value` as an integer, or say why it isn't one from 1 up."""
     if isinstance(value, bool):
-        raise TypeError(f"{name} is a bool, expected an integer from 1 up")
+        raise wrong_type(name, value, "an integer from 1 up")
     try:
         count = index(value)
     except TypeError:
-        raise TypeError(f"{name} is a {type(value).__name__}, expected an integer from 1 up") from None
+        raise wrong_type(name, value, "an integer from 1 up") from None
     if count < 1:
         raise ValueError(f"{name} is {count}, expected an integer from 1 up")
     return count

@@ -43,7 +43,7 @@ def parts(model: Any, source: Source, depth: int = 0) -> Iterator[Part]:
     kind, config = member(model, "class_name"), member(model, "config")
     layers = member(config, "layers")
     if kind not in MODELS or not is_own(model) or not isinstance(layers, list):
-        raise ValueError(f"it is a {shown(kind)}, expected one of {', '.join(MODELS)}")
+        raise ValueError(f"it is {shown(kind)}, expected one of {', '.join(MODELS)}")
     if depth > MAX_DEPTH:
         raise ValueError(f"it has models in models in models, more than {MAX_DEPTH} deep")
     seen: dict[str, int] = {}

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastnn._core.checks import wrong_type
 from fastnn.formats.chain import Chain
 from fastnn.formats.peers import activation_of
 from fastnn.layers import Dense
@@ -35,10 +36,8 @@ def add(chain: Chain, estimator: Any) -> None:
     elif kind in ("MLPClassifier", "MLPRegressor"):
         add_mlp(chain, estimator)
     else:
-        raise TypeError(
-            f"estimator is a {type(estimator).__name__}, expected an MLPClassifier or MLPRegressor, "
-            f"or a Pipeline of {', '.join(SCALERS)} and one of these"
-        )
+        expected = f"an MLPClassifier or MLPRegressor, or a Pipeline of {', '.join(SCALERS)} and one of these"
+        raise wrong_type("estimator", estimator, expected)
 
 
 def add_mlp(chain: Chain, estimator: Any) -> None:
@@ -119,7 +118,7 @@ def affine(scaler: Any) -> Affine:
     """Return what a fitted scaler does."""
     kind = kind_of(scaler)
     if kind not in SCALERS:
-        raise ValueError(f"the pipeline has a {type(scaler).__name__}, expected one of {', '.join(SCALERS)}")
+        raise ValueError(f"the pipeline has {type(scaler).__name__}, expected one of {', '.join(SCALERS)}")
     fitted(scaler, "n_features_in_")
     return SCALERS[kind](scaler)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from fastnn._core.checks import wrong_type
 from fastnn.activations import check_name
 from fastnn.extras import need
 from fastnn.formats import tensors, trial
@@ -99,9 +100,11 @@ def as_array(name: object, value: Any) -> Array:
     if hasattr(value, "detach"):
         value = value.detach().cpu()
         value = (value.float() if str(value.dtype) == "torch.bfloat16" else value).numpy()
-    if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
-        what = f"has dtype {value.dtype}" if isinstance(value, np.ndarray) else f"is a {type(value).__name__}"
-        raise TypeError(f"{name} {what}, expected a tensor or array of floating-point numbers")
+    expected = "a tensor or array of floating-point numbers"
+    if not isinstance(value, np.ndarray):
+        raise wrong_type(str(name), value, expected)
+    if value.dtype.kind != "f":
+        raise TypeError(f"{name} has dtype {value.dtype}, expected {expected}")
     return value
 
 

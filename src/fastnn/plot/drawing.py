@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastnn._core.checks import real_array
+from fastnn._core.checks import real_array, wrong_type
 from fastnn.extras import need
 from fastnn.layers import Dense, converted
 from fastnn.network import Network, Trace
@@ -59,7 +59,7 @@ def network(net: Network | Dense, x: ArrayLike | None = None, axes: Axes | None 
     if isinstance(net, Dense):
         net = Network([net])
     if not isinstance(net, Network):
-        raise TypeError(f"net is a {type(net).__name__}, expected a Network or a Dense")
+        raise wrong_type("net", net, "a Network or a Dense")
     steps = None if x is None else trace_of(net, x)
     plan = layout(net.layers)
     axes = axes or new_axes(plan.width / PIXELS, plan.height / PIXELS)

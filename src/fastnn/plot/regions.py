@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastnn._core.activation_names import parse
-from fastnn._core.checks import positive_integer, real_array
+from fastnn._core.checks import positive_integer, real_array, wrong_type
 from fastnn.layers import converted
 from fastnn.network import Network
 from fastnn.plot.library import SMALL, library, new_axes
@@ -73,7 +73,7 @@ def decision_regions(
     >>> axes = fastnn.plot.decision_regions(net, [[0, 0], [1, 1]], [0, 1])
     """
     if not isinstance(net, Network):
-        raise TypeError(f"net is a {type(net).__name__}, expected a Network")
+        raise wrong_type("net", net, "a Network")
     if net.n_inputs != 2 or not net.n_outputs:
         raise ValueError(
             f"net has {net.n_inputs} inputs and {net.n_outputs} outputs, expected 2 and at least 1"
