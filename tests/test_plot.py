@@ -83,6 +83,11 @@ class TestActivations:
         with pytest.raises(ValueError, match=message):
             plot.activations(*arguments)
 
+    @pytest.mark.parametrize(("names", "kind"), [(3, "int"), (np.tanh, "ufunc")])
+    def test_no_names(self, names: Any, kind: str) -> None:
+        with pytest.raises(TypeError, match=f"^names has type {kind}, expected the name of an activation or"):
+            plot.activations(names)
+
 
 class TestNetwork:
     def test_units_and_weights(self) -> None:

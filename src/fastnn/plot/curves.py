@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from fastnn import activations as functions
 from fastnn._core.activation_table import ACTIVATIONS
+from fastnn._core.checks import wrong_type
 from fastnn.plot.library import SMALL, library
 from fastnn.show.svg import NEGATIVE, POSITIVE
 
@@ -35,7 +36,7 @@ def activations(names: str | Sequence[str] | None = None, low: float = -7.0, hig
     Raises
     ------
     TypeError
-        If one of the names is no text.
+        If names is no sequence, or one of them is no text.
     ValueError
         If there are no names, one is no activation's or needs a whole row (softmax), or low isn't below high.
     ImportError
@@ -48,8 +49,12 @@ def activations(names: str | Sequence[str] | None = None, low: float = -7.0, hig
     """
     if names is None:
         chosen = [row.name for row in ACTIVATIONS if not row.row_wise]
+    elif isinstance(names, str):
+        chosen = [names]
+    elif isinstance(names, Iterable):
+        chosen = list(names)
     else:
-        chosen = [names] if isinstance(names, str) else list(names)
+        raise wrong_type("names", names, "the name of an activation or a sequence of them")
     if not chosen:
         raise ValueError("names is empty, expected at least one activation")
     for name in chosen:
