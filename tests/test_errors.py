@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from typing import Any
@@ -135,6 +136,14 @@ class TestNames:
     def test_layers_that_are_no_sequence(self) -> None:
         with pytest.raises(TypeError, match="layers has type Dense, expected a list of Dense"):
             Network(Dense([[1.0]]))  # type: ignore[arg-type]
+
+    def test_layers_without_end(self) -> None:
+        layer = Dense([[1.0]])
+        endless = np.empty((), object)
+        endless[()] = layer
+        for layers in (itertools.repeat(layer), np.broadcast_to(endless, 2**45)):
+            with pytest.raises(ValueError, match=r"^layers has more than 100,000 entries, or no end$"):
+                Network(layers)  # type: ignore[arg-type]
 
 
 def read_only(shape: tuple[int, ...], dtype: Any) -> Array:

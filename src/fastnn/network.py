@@ -19,6 +19,8 @@ from fastnn.layers import Dense, check_dtype
 
 Array = np.ndarray[Any, Any]
 
+MAX_LAYERS = 100_000  # what has no end is refused before it takes all memory
+
 
 class Network(Plan):
     """Dense layers, each fed by the one before.
@@ -29,7 +31,7 @@ class Network(Plan):
     Parameters
     ----------
     layers : sequence of Dense
-        At least one; each has as many inputs as the one before has outputs.
+        At least one, at most 100,000; each has as many inputs as the one before has outputs.
     dtype : dtype, optional
         float32 or float64: what the network computes in. By default float64 if any layer is, else float32.
 
@@ -45,7 +47,7 @@ class Network(Plan):
     TypeError
         If something else than Dense is among the layers, or dtype is another.
     ValueError
-        If there are no layers, or their widths don't fit.
+        If there are no layers or too many, or their widths don't fit.
 
     Examples
     --------
@@ -65,6 +67,8 @@ class Network(Plan):
             raise wrong_type("layers", layers, "a list of Dense")
         chain: list[Dense] = []
         for i, layer in enumerate(layers):
+            if i == MAX_LAYERS:
+                raise ValueError(f"layers has more than {MAX_LAYERS:,} entries, or no end")
             if not isinstance(layer, Dense):
                 raise wrong_type(f"layers[{i}]", layer, "a Dense")
             if i and layer.n_inputs != chain[-1].n_outputs:
