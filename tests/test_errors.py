@@ -134,8 +134,9 @@ class TestNames:
         fails(TypeError, message, Network, [Dense([[1.0]]), other])
 
     def test_layers_that_are_no_sequence(self) -> None:
-        with pytest.raises(TypeError, match="layers has type Dense, expected a list of Dense"):
-            Network(Dense([[1.0]]))  # type: ignore[arg-type]
+        for layers, kind in ((Dense([[1.0]]), "Dense"), (3, "int"), (None, "NoneType")):
+            with pytest.raises(TypeError, match=f"layers has type {kind}, expected a list of Dense"):
+                Network(layers)  # type: ignore[arg-type]
 
     def test_layers_without_end(self) -> None:
         layer = Dense([[1.0]])

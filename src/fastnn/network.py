@@ -45,7 +45,7 @@ class Network(Plan):
     Raises
     ------
     TypeError
-        If something else than Dense is among the layers, or dtype is another.
+        If layers is no sequence, something else than Dense is among them, or dtype is another.
     ValueError
         If there are no layers or too many, or their widths don't fit.
 
@@ -63,7 +63,7 @@ class Network(Plan):
     """
 
     def __init__(self, layers: Sequence[Dense], dtype: DTypeLike | None = None) -> None:
-        if isinstance(layers, Dense):
+        if not isinstance(layers, Iterable):
             raise wrong_type("layers", layers, "a list of Dense")
         chain: list[Dense] = []
         for i, layer in enumerate(layers):
