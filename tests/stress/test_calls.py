@@ -33,6 +33,29 @@ def network(widths: tuple[int, ...], dtype: Any) -> fastnn.Network:
     return fastnn.Network([fastnn.Dense(w, b, str(chosen)) for w, b, chosen in layers])
 
 
+def test_one_of_two_threads_builds_a_network() -> None:
+    layers = [network(widths, np.float32).layers for widths in ((4, 4), (4,) * 12)]
+    x = np.ones(4, np.float32)
+    expected = [fastnn.Network(some)(x) for some in layers]
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(500):
+            net = fastnn.Network.__new__(fastnn.Network)
+            begun = threading.Barrier(2)
+
+            def builds(which: int, net: fastnn.Network = net, begun: threading.Barrier = begun) -> bool:
+                begun.wait()
+                try:
+                    net.__init__(layers[which])  # type: ignore[misc]
+                except RuntimeError:
+                    return False
+                return True
+
+            built = list(pool.map(builds, range(2)))
+            assert sum(built) == 1
+            assert net.layers == layers[built.index(True)]
+            assert same_bits(net(x), expected[built.index(True)])
+
+
 @pytest.mark.timeout(3600)
 @every_dtype
 def test_mixed_shapes(dtype: np.dtype[Any]) -> None:

@@ -168,7 +168,7 @@ cdef class Engine:
     cdef object keep
     cdef int n_layers
     cdef int typenum
-    cdef bint narrow, looks_ahead
+    cdef bint begun, narrow, looks_ahead
     cdef double row_work
     cdef Py_ssize_t weight_bytes, itemsize, stride, columns, columns_bytes
     cdef Py_ssize_t block_rows, scratch_bytes, scratch_step, most_sharers
@@ -177,22 +177,22 @@ cdef class Engine:
     cdef readonly object dtype
 
     def __init__(self, layers, dtype, isa=None):
-        if self.jobs != NULL:
-            raise RuntimeError("a network is built once")
+        self.begin()
         cdef Kernels kernels = dispatch.kernels(dtype, isa)
         cdef Py_ssize_t widest = 1
         cdef Py_ssize_t hidden = 1
         cdef Py_ssize_t most_outputs = 0
+        cdef int n_layers = len(layers)
         cdef int i
         self.dtype = kernels.dtype
         self.typenum = self.dtype.num
         self.itemsize = self.dtype.itemsize
         self.n_inputs = layers[0][0].shape[1]
-        self.n_outputs = layers[len(layers) - 1][0].shape[0]
+        self.n_outputs = layers[n_layers - 1][0].shape[0]
         self.kernels = kernels.table
         self.keep = [kernels]
         self.narrow = True
-        self.jobs = <layer_jobs *>malloc(len(layers) * sizeof(layer_jobs))
+        self.jobs = <layer_jobs *>malloc(n_layers * sizeof(layer_jobs))
         if self.jobs == NULL:
             raise MemoryError("no memory for the network's plan")
         for i, (weight, bias, activation) in enumerate(layers):
@@ -203,13 +203,21 @@ cdef class Engine:
             self.weight_bytes += weight.nbytes
             self.narrow &= weight.shape[0] <= NARROW_WIDTH and weight.shape[1] < DOT_INPUTS
             self.row_work += weight.shape[0] * (weight.shape[1] + ACTIVATION_WORK)
-        self.n_layers = len(layers)
         weight = layers[0][0]
         self.looks_ahead = weight.nbytes <= NEAR_BYTES
         if not self.narrow:
-            self.most_sharers = self.weight_bytes // (self.n_layers * MIN_SHARE_BYTES)
+            self.most_sharers = self.weight_bytes // (n_layers * MIN_SHARE_BYTES)
             self.most_sharers = min(self.most_sharers, most_outputs // self.kernels.panel, OPENMP_SHARES)
         self.size_blocks(widest if self.narrow else hidden)
+        self.n_layers = n_layers    # from here on it can be called
+
+    cdef int begin(self) except -1:
+        # One thread of those that might build it at once.
+        with cython.critical_section(self):
+            if self.begun:
+                raise RuntimeError("a network is built once")
+            self.begun = True
+        return 0
 
     def __dealloc__(self):
         free(self.jobs)
