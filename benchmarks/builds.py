@@ -82,9 +82,15 @@ class Build:
             text=True,
         )
         assert self.process.stdout is not None
-        self.names = [line.strip() for line in iter(self.process.stdout.readline, "\n") if line]
+        self.names = list(self.lines())
         if not self.names:
             raise SystemExit(f"the build in {checkout} doesn't run")
+
+    def lines(self) -> Iterator[str]:
+        """Yield the lines up to an empty one, or to the end."""
+        assert self.process.stdout is not None
+        while line := self.process.stdout.readline().strip():
+            yield line
 
     def seconds(self, number: int) -> float:
         """Return the seconds a call of a case."""
@@ -92,7 +98,10 @@ class Build:
         assert self.process.stdout is not None
         self.process.stdin.write(f"{number}\n")
         self.process.stdin.flush()
-        return float(self.process.stdout.readline())
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit(f"a build ended at {self.names[number]}")
+        return float(line)
 
     def __enter__(self) -> Build:
         return self

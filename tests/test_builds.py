@@ -30,3 +30,11 @@ def test_no_build(tmp_path: Path) -> None:
     done = run(tmp_path / "nothing")
     assert done.returncode == 1
     assert f"{tmp_path / 'nothing'} is no checkout with a build" in done.stderr
+
+
+def test_a_build_that_does_not_run(tmp_path: Path) -> None:
+    (tmp_path / "src" / "fastnn").mkdir(parents=True)
+    (tmp_path / "src" / "fastnn" / "__init__.py").write_text("raise ImportError('not built')\n")
+    done = run(tmp_path)
+    assert done.returncode == 1
+    assert f"the build in {tmp_path} doesn't run" in done.stderr
