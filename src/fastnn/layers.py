@@ -67,12 +67,12 @@ class Dense:
     @property
     def weight(self) -> Array:
         """The weights, (n_outputs, n_inputs), read-only."""
-        return self._weight
+        return self._weight.view()
 
     @property
     def bias(self) -> Array | None:
         """The biases, (n_outputs,), read-only, or None."""
-        return self._bias
+        return None if self._bias is None else self._bias.view()
 
     @property
     def activation(self) -> str:
@@ -328,8 +328,11 @@ def check_dtype(dtype: DTypeLike) -> np.dtype[Any]:
 
 
 def frozen(array: Array, dtype: np.dtype[Any]) -> Array:
-    """Return a C-contiguous copy over bytes, which nothing can make writable."""
-    return np.ndarray(array.shape, dtype, buffer=converted(array, dtype).tobytes())
+    """Return a C-contiguous copy over bytes, which nothing can make writable.
+
+    It is a view, so that views of it lead to what is behind it: arrays' shapes can be set.
+    """
+    return np.ndarray(array.shape, dtype, buffer=converted(array, dtype).tobytes()).view()
 
 
 def converted(array: Array, dtype: np.dtype[Any]) -> Array:

@@ -14,9 +14,13 @@ def wrong_type(name: str, value: object, expected: str) -> TypeError:
 
 
 def real_array(name: str, value: Any) -> np.ndarray[Any, Any]:
-    """Return `value` as an array of real numbers of whatever dtype, or say why it isn't one."""
+    """Return `value` as an array of real numbers of whatever dtype, or say why it isn't one.
+
+    What is returned is no subclass, which can say that it has another shape than it has, and no array of the
+    caller's, whose shape another thread can set.
+    """
     try:
-        array = np.asarray(value)
+        array = np.asarray(value).view()
     except ValueError as error:
         raise ValueError(f"{name} can't be made an array: {error}") from None
     if array.dtype.kind not in "biuf":
@@ -27,11 +31,11 @@ def real_array(name: str, value: Any) -> np.ndarray[Any, Any]:
 def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
     """Return `out` to be written to, or raise unless it has that shape and dtype and can be written.
 
-    What is returned is no subclass: one of those can say that it has another shape than it has.
+    What is returned is an array of our own on the same memory, as `real_array`'s.
     """
     if not isinstance(out, np.ndarray):
         raise wrong_type("out", out, "a NumPy array")
-    plain = np.asarray(out)
+    plain = np.asarray(out).view()
     if plain.shape != shape:
         raise ValueError(f"out has shape {plain.shape}, expected {shape}")
     if plain.dtype != dtype:

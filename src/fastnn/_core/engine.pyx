@@ -26,7 +26,7 @@ import numpy as np
 
 from fastnn._core import dispatch
 from fastnn._core.checks import check_out, may_overlap, real_array, thread_count
-from fastnn._core.packing import aligned_zeros, pack, pad_rows
+from fastnn._core.packing import aligned_zeros, own, pack, pad_rows
 
 cdef extern from "openmp.h" nogil:
     int openmp_max_threads()
@@ -183,28 +183,34 @@ cdef class Engine:
         cdef Py_ssize_t hidden = 1
         cdef Py_ssize_t most_outputs = 0
         cdef int n_layers = len(layers)
+        cdef Py_ssize_t n_outputs, n_inputs
         cdef int i
         self.dtype = kernels.dtype
         self.typenum = self.dtype.num
         self.itemsize = self.dtype.itemsize
-        self.n_inputs = layers[0][0].shape[1]
-        self.n_outputs = layers[n_layers - 1][0].shape[0]
         self.kernels = kernels.table
         self.keep = [kernels]
         self.narrow = True
         self.jobs = <layer_jobs *>malloc(n_layers * sizeof(layer_jobs))
         if self.jobs == NULL:
             raise MemoryError("no memory for the network's plan")
-        for i, (weight, bias, activation) in enumerate(layers):
+        for i in range(n_layers):
+            weight, bias, activation = layers[i]
+            weight, bias = own(weight, bias, self.dtype)
+            n_outputs, n_inputs = weight.shape
+            if i == 0:
+                self.n_inputs = n_inputs
+                self.looks_ahead = weight.nbytes <= NEAR_BYTES
+            elif n_inputs != self.n_outputs:
+                raise ValueError(f"layers[{i}] has {n_inputs} inputs, expected {self.n_outputs}")
+            self.n_outputs = n_outputs
             self.add_layer(&self.jobs[i], weight, bias, activation)
-            widest = max(widest, weight.shape[0], weight.shape[1])
-            hidden = max(hidden, weight.shape[1] if i else 1)
-            most_outputs = max(most_outputs, <Py_ssize_t>weight.shape[0])
+            widest = max(widest, n_outputs, n_inputs)
+            hidden = max(hidden, n_inputs if i else 1)
+            most_outputs = max(most_outputs, n_outputs)
             self.weight_bytes += weight.nbytes
-            self.narrow &= weight.shape[0] <= NARROW_WIDTH and weight.shape[1] < DOT_INPUTS
-            self.row_work += weight.shape[0] * (weight.shape[1] + ACTIVATION_WORK)
-        weight = layers[0][0]
-        self.looks_ahead = weight.nbytes <= NEAR_BYTES
+            self.narrow &= n_outputs <= NARROW_WIDTH and n_inputs < DOT_INPUTS
+            self.row_work += n_outputs * (n_inputs + ACTIVATION_WORK)
         if not self.narrow:
             self.most_sharers = self.weight_bytes // (n_layers * MIN_SHARE_BYTES)
             self.most_sharers = min(self.most_sharers, most_outputs // self.kernels.panel, OPENMP_SHARES)

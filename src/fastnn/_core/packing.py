@@ -18,6 +18,15 @@ HUGE_PAGE = 2**21
 LEAST_HUGE = 3 * HUGE_PAGE // 4
 
 
+def own(weight: Array, bias: Array, dtype: np.dtype[Any]) -> tuple[Array, Array]:
+    """Return a layer's parameters as arrays whose shapes nobody else can set, and which fit each other."""
+    weight = np.ascontiguousarray(np.asarray(weight).view(), dtype)
+    bias = np.ascontiguousarray(np.asarray(bias).view(), dtype)
+    if weight.ndim != 2 or bias.shape != weight.shape[:1]:
+        raise ValueError(f"a layer has weight {weight.shape} and bias {bias.shape}, which don't fit")
+    return weight, bias
+
+
 def aligned_zeros(n: int, dtype: np.dtype[Any]) -> Array:
     """Return n zeros that begin a cache line; many of them in large pages, if the system gives some."""
     n_bytes = n * dtype.itemsize

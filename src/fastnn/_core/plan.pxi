@@ -48,7 +48,7 @@ cdef class Plan(Engine):
         source = <cnp.ndarray>x
         if out is not None:
             if not cnp.PyArray_CheckExact(out) or not self.fits(<cnp.ndarray>out, source):
-                return self.call_checked(source, out, n_threads)
+                return self.call_checked(real_array("x", x), out, n_threads)
             self.run_direct(source, <cnp.ndarray>out, n_threads)
             return out
         shape[0] = cnp.PyArray_DIM(source, 0)
@@ -111,9 +111,9 @@ cdef class Plan(Engine):
         # Whether x needs no conversion and no message.
         cdef int ndim = cnp.PyArray_NDIM(x)
         return (
-            1 <= ndim <= 2
+            self.n_layers > 0
+            and 1 <= ndim <= 2
             and cnp.PyArray_DIM(x, ndim - 1) == self.n_inputs
-            and self.n_layers > 0
             and self.has_direct_rows(x)
         )
 
