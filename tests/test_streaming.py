@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support import Array, every_dtype, same_bits
+from support import Array, every_dtype, run_python, same_bits
 
 from fastnn import Dense, Network
 
@@ -118,6 +118,26 @@ def test_progress(x: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert "rows/s" in err
 
 
+def test_no_thread_stays() -> None:
+    """A server may fork after it; without progress nothing is imported, for which memory may be short."""
+    code = """
+import sys, threading
+import numpy as np, fastnn
+net = fastnn.Network([fastnn.Dense(np.ones((3, 5)))])
+x = np.ones((20, 5))
+before = set(sys.modules)
+for given in (x, iter([x])):
+    net.predict(given)
+list(net.iter_predict([x]))
+print(set(sys.modules) - before, threading.active_count())
+net.predict(x, progress=True)
+print(threading.active_count(), file=sys.stderr)
+"""
+    done = run_python(code)
+    assert (done.returncode, done.stdout) == (0, "set() 1\n")
+    assert done.stderr.splitlines()[-1] == "1"
+
+
 class TestErrors:
     @pytest.mark.parametrize("x", [rows(4)[:, 1:], rows(4)[0], rows(4)[None], [1, 2, 3], 1.0], ids=np.shape)
     def test_shape(self, x: Any) -> None:
@@ -130,6 +150,15 @@ class TestErrors:
             network().predict(iter([rows(4), rows(4)[0]]))
         with pytest.raises(TypeError, match="block 0 has dtype complex128, expected real numbers"):
             list(network().iter_predict([rows(2) + 1j]))
+
+    def test_never_built(self) -> None:
+        net = Network.__new__(Network)
+        for x in (rows(2), [rows(2), rows(2)], [[1.0]]):
+            for size in (None, 10):
+                with pytest.raises(RuntimeError, match="never built"):
+                    net.predict(x, size)
+            with pytest.raises(RuntimeError, match="never built"):
+                list(net.iter_predict(x))
 
     @pytest.mark.parametrize("x", [np.full((2, 5), "a"), rows(2) * 1j, [["a"] * 5], np.full((2, 5), None)])
     def test_dtype(self, x: Any) -> None:

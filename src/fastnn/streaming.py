@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -26,12 +28,14 @@ def rows_in_block(plan: Plan, batch_size: int | None = None) -> int:
 
 def outputs_of(plan: Plan, blocks: Iterable[Any]) -> Iterator[Array]:
     """Yield the outputs of one block after the other."""
+    check_built(plan)
     for i, block in enumerate(blocks):
         yield plan(rows(f"block {i}", block, plan.n_inputs))
 
 
 def predict(plan: Plan, x: Any, batch_size: int | None, progress: bool) -> Array:
     """Return the outputs of an array, or of an iterable of blocks, as `Network.predict` does."""
+    check_built(plan)
     step = rows_in_block(plan, batch_size)
     if is_blocks(x):
         with progress_bar(None, progress) as bar:
@@ -60,6 +64,11 @@ def is_blocks(x: Any) -> bool:
     return not isinstance(x, list | tuple) or (len(x) > 0 and getattr(x[0], "ndim", None) == 2)
 
 
+def check_built(plan: Plan) -> None:
+    """Raise, as a call does, if the constructor never ran."""
+    plan(np.empty((0, plan.n_inputs)))
+
+
 def rows(name: str, value: Any, width: int) -> Array:
     """Return a value as an array of rows with that many numbers, or say why it isn't one."""
     array = real_array(name, value)
@@ -73,8 +82,21 @@ def check_shape(name: str, shape: tuple[int, ...], width: int) -> None:
         raise ValueError(f"{name} has shape {shape}, but the network expects (B, {width})")
 
 
-def progress_bar(total: int | None, shown: bool | None) -> Any:
+class NoBar:
+    """Shows nothing."""
+
+    def update(self, rows: int) -> None:
+        """Count no rows."""
+
+
+def progress_bar(total: int | None, shown: bool | None) -> AbstractContextManager[Any]:
     """Return a bar that counts rows on stderr; `shown` None is where that is a terminal."""
+    if shown is None:
+        shown = sys.stderr is not None and sys.stderr.isatty()
+    if not shown:
+        return nullcontext(NoBar())
     from tqdm import tqdm  # an import that few need
 
-    return tqdm(total=total, unit=" rows", unit_scale=True, disable=None if shown is None else not shown)
+    # No thread that redraws a bar that stands still: it would be there at the next fork, for good.
+    bar = type("Bar", (tqdm,), {"monitor_interval": 0})
+    return bar(total=total, unit=" rows", unit_scale=True, miniters=1)  # type: ignore[no-any-return]

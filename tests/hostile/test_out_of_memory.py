@@ -30,6 +30,9 @@ WORK = {
     "build": lambda: fastnn.Network([fastnn.Dense(w) for w in weights])(x[:1]),
     "astype": lambda: net.astype("float64")(x[:1]),
     "trace": lambda: net.trace(x)[-1].a,
+    "predict": lambda: net.predict(x),
+    "predict blocks": lambda: net.predict([x[:900], x[900:]]),
+    "iter_predict": lambda: np.concatenate(list(net.iter_predict([x[:900], x[900:]]))),
     "unpickle": lambda: pickle.loads(data)(x[:1]),
     "tanh": lambda: fastnn.tanh(z),
     "softmax": lambda: fastnn.softmax(z.reshape(3, -1), axis=0),
@@ -59,7 +62,7 @@ assert work().tobytes() == expected.tobytes()
 print(failed)
 """
 NAMES = ["call", "call on two threads", "call into out", "call on columns", "build", "astype", "trace"]
-NAMES += ["unpickle", "tanh", "softmax"]
+NAMES += ["predict", "predict blocks", "iter_predict", "unpickle", "tanh", "softmax"]
 
 
 @on_linux
@@ -84,6 +87,9 @@ SMALL = {
     "wrong dtype": lambda: net(row.astype(complex)),
     "build": lambda: fastnn.Network([fastnn.Dense([[1.0, 2.0]], [0.5], "leaky_relu(0.2)")])([1.0, 2.0]),
     "trace": lambda: net.trace(row)[-1].a,
+    "predict": lambda: net.predict(x[:4], batch_size=3),
+    "predict blocks": lambda: net.predict([x[:4], x[:2]]),
+    "iter_predict": lambda: np.concatenate(list(net.iter_predict([x[:4], x[:2]]))),
     "tanh": lambda: fastnn.tanh(row),
     "softmax": lambda: fastnn.softmax(x[:4], axis=0),
     "cross_entropy": lambda: np.array(fastnn.cross_entropy([0.5, 0.5], 1)),
@@ -120,7 +126,7 @@ assert outcome() == expected
 print(i, failed)
 """
 SMALL = ["call", "call of a list", "call on columns", "call into out", "wrong width", "wrong dtype", "build"]
-SMALL += ["trace", "tanh", "softmax", "cross_entropy", "repr"]
+SMALL += ["trace", "predict", "predict blocks", "iter_predict", "tanh", "softmax", "cross_entropy", "repr"]
 
 
 @pytest.mark.parametrize("name", SMALL)
