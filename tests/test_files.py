@@ -207,6 +207,30 @@ except OSError as error:
         assert path.read_bytes() == before
         assert os.listdir(path.parent) == [path.name]
 
+    @pytest.mark.parametrize(
+        ("layers", "message"),
+        [
+            (
+                [Dense([[1.0]], [0.0], "relu")] * 12_500,
+                "has 12,500 layers.* bytes, expected at most 2,097,152$",
+            ),
+            ([Dense(np.ones((0, 1000)))], r"layers\[0\] has weight \(0, 1000\), but no elements"),
+        ],
+        ids=["many layers", "no elements"],
+    )
+    def test_what_could_not_be_read(self, path: Path, layers: list[Dense], message: str) -> None:
+        network().save(path)
+        before = path.read_bytes()
+        with pytest.raises(ValueError, match=message):
+            Network(layers).save(path)
+        assert path.read_bytes() == before
+        assert os.listdir(path.parent) == [path.name]
+
+    def test_as_many_layers_as_can_be_read(self, path: Path) -> None:
+        net = Network([Dense([[1.0]], [0.0], "relu")] * 12_100)
+        net.save(path)
+        assert fastnn.load(path) == net
+
     def test_no_folder(self, path: Path) -> None:
         with pytest.raises(FileNotFoundError):
             network().save(path / "deeper" / "net")

@@ -15,6 +15,7 @@ from typing import Any
 
 from fastnn.formats.files import ModelFileError, parse_json, replacing, shown
 from fastnn.formats.golden import Golden, to_json
+from fastnn.formats.tensors import MAX_HEADER
 from fastnn.formats.tensors import read as read_tensors
 from fastnn.layers import Dense
 
@@ -38,8 +39,25 @@ def write(path: str | os.PathLike[str], layers: Sequence[Dense], golden: Golden 
         description["golden"] = to_json(golden)
     metadata = {"format": "pt", "fastnn": json.dumps(description)}
     data = in_fixed_order(safetensors.numpy.save(tensors, metadata))
+    check_readable(layers, data)
     with replacing(path) as file:
         file.write(data)
+
+
+def check_readable(layers: Sequence[Dense], data: bytes) -> None:
+    """Raise if `tensors.read` would refuse a file of these layers."""
+    header = int.from_bytes(data[:8], "little")
+    if header > MAX_HEADER:
+        raise ValueError(
+            f"the network has {len(layers):,} layers: the header of its file, with their names and golden "
+            f"vectors, would have {header:,} bytes, expected at most {MAX_HEADER:,}"
+        )
+    for i, layer in enumerate(layers):
+        if max(layer.weight.shape) > len(data):
+            raise ValueError(
+                f"layers[{i}] has weight {layer.weight.shape}, but no elements: in a file of {len(data)} "
+                "bytes it can't be told from damage"
+            )
 
 
 def read(path: str | os.PathLike[str]) -> tuple[list[Dense], Any]:
