@@ -34,6 +34,7 @@ def network(widths: tuple[int, ...], dtype: Any) -> fastnn.Network:
 
 
 def test_one_of_two_threads_builds_a_network() -> None:
+    """Under an interpreter lock this can't fail: the lock alone keeps the threads apart there."""
     layers = [network(widths, np.float32).layers for widths in ((4, 4), (4,) * 12)]
     x = np.ones(4, np.float32)
     expected = [fastnn.Network(some)(x) for some in layers]
