@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -104,13 +105,20 @@ sys.exit("fast math" if fast_math or sys.float_info.min / 2 == 0 else 0)
 
 def target_machine() -> str:
     """The processor built for, which can differ from the one built on."""
-    archflags = os.environ.get("ARCHFLAGS", "")
-    for machine in ("arm64", "x86_64"):
-        if sys.platform == "darwin" and f"-arch {machine}" in archflags:
-            return machine
     # Such as linux-aarch64: what CPython's own cross builds say.
     cross = os.environ.get("_PYTHON_HOST_PLATFORM", "")
-    return cross.rpartition("-")[2] or platform.machine().lower()
+    machine = cross.rpartition("-")[2] or platform.machine().lower()
+    if sys.platform != "darwin":
+        return machine
+    # Where it isn't set, a Python for two machines compiles for both.
+    archflags = os.environ.setdefault("ARCHFLAGS", f"-arch {machine}").split()
+    machines = {after for flag, after in pairwise(archflags) if flag == "-arch"}
+    if len(machines) > 1:
+        sys.exit(
+            f"fastnn: ARCHFLAGS is {' '.join(archflags)}, but each machine has sources of its own; "
+            "build for one at a time"
+        )
+    return machines.pop() if machines else machine
 
 
 def target_isas() -> list[Isa]:
