@@ -89,13 +89,22 @@ def test_networks_die() -> None:
     assert layer() is None
 
 
-RESIDENT = """
-import gc, sys
+# What the process takes, and exactly: bytes of malloc's by glibc, objects of Python's own allocator.
+IN_USE = """
+import ctypes, gc, sys
 import numpy as np, fastnn
 
-def resident():
+class Malloc(ctypes.Structure):
+    _fields_ = [("numbers", ctypes.c_size_t * 10)]
+
+mallinfo = getattr(ctypes.CDLL(None), "mallinfo2", Malloc)
+mallinfo.restype = Malloc
+
+def in_use():
     gc.collect()
-    return int(open("/proc/self/statm").read().split()[1]) * 4
+    resident = int(open("/proc/self/statm").read().split()[1]) * 4
+    numbers = mallinfo().numbers
+    return resident, numbers[4] + numbers[7], sys.getallocatedblocks()  # hblkhd, uordblks
 
 calls, constructions = map(int, sys.argv[1:])
 rng = np.random.default_rng(0)
@@ -114,14 +123,21 @@ def work(calls, constructions):
         fastnn.Network([fastnn.Dense(layers[0].weight, None, "tanh"), layers[1]])(np.ones(100))
 
 work(calls // 10, constructions // 10)
-before = resident()
+in_use()
+before = in_use()
 work(calls, constructions)
-print(resident() - before)
+print(*[now - then for now, then in zip(in_use(), before)])
 """
 
 
 @on_linux
 @pytest.mark.timeout(3600)
-def test_memory_stays() -> None:
-    grown = int(output_of(RESIDENT, str(CALLS), str(CALLS // 100)))
-    assert grown < 1024, f"{grown} KiB more"
+def test_memory_stays(record_property: Callable[[str, object], None]) -> None:
+    constructions = CALLS // 100
+    resident, of_malloc, objects = map(int, output_of(IN_USE, str(CALLS), str(constructions)).split())
+    assert resident < 1024, f"{resident} KiB more"
+    # Half of one for each construction: malloc's have 32 bytes or more. Some 200 objects come and go.
+    assert of_malloc < 16 * constructions, f"{of_malloc} bytes more of malloc's"
+    assert objects < constructions / 2 + 300, f"{objects} objects more"
+    record_property("calls that kept nothing", CALLS)
+    record_property("constructions that kept nothing", constructions)

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from support import on_linux, run_python
 
@@ -47,7 +49,7 @@ expected = work()
 import ctypes
 trim = getattr(ctypes.CDLL(None), "malloc_trim", int)  # glibc's
 failed = 0
-for i in range(60):
+for i in range(int(sys.argv[2])):
     trim(0)
     used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + int(2**16 * 1.12**i), -1))
@@ -61,18 +63,22 @@ for i in range(60):
 assert work().tobytes() == expected.tobytes()
 print(failed)
 """
+LIMITS = 60
 NAMES = ["call", "call on two threads", "call into out", "call on columns", "build", "astype", "trace"]
 NAMES += ["predict", "predict blocks", "iter_predict", "unpickle", "tanh", "softmax"]
 
 
 @on_linux
 @pytest.mark.parametrize("name", NAMES)
-def test_a_limit_on_memory(name: str) -> None:
+def test_a_limit_on_memory(name: str, record_property: Callable[[str, object], None]) -> None:
     # All that is freed goes back at once, so that it must be asked for again.
     settings = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "0", "FASTNN_NUM_THREADS": "2"}
-    done = run_python(WORK + LIMITED, name, timeout=280, **settings)
+    done = run_python(WORK + LIMITED, name, str(LIMITS), timeout=280, **settings)
     assert done.returncode == 0, done.stderr
-    assert 0 < int(done.stdout) < 60
+    failed = int(done.stdout)
+    assert 0 < failed < LIMITS
+    record_property("limits on memory", LIMITS)
+    record_property("limits on memory that were too low", failed)
 
 
 # CPython's own allocations fail, one after the other, until the work succeeds without the failing one.
@@ -130,9 +136,10 @@ SMALL += ["trace", "predict", "predict blocks", "iter_predict", "tanh", "softmax
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_every_allocation_of_python(name: str) -> None:
+def test_every_allocation_of_python(name: str, record_property: Callable[[str, object], None]) -> None:
     pytest.importorskip("_testcapi")
     done = run_python(WORK + NO_MEMORY, name, timeout=120)
     assert done.returncode == 0, done.stderr
     _, failed = map(int, done.stdout.split())
     assert failed > 0
+    record_property("allocations of Python's that failed", failed)
