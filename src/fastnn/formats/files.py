@@ -105,9 +105,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     path = resolved(path)
     if path.exists() and not (path.is_file() or path.is_dir()):
         # A device or a pipe would be gone, /dev/null for all.
-        raise OSError(errno.EINVAL, "is no regular file, and isn't replaced by one", str(path))
+        raise OSError(errno.EINVAL, "No regular file, and not replaced by one", str(path))
     if not path.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "is no folder to write a file to", str(path.parent))
+        raise FileNotFoundError(errno.ENOENT, "No such folder to write a file to", str(path.parent))
     temporary = path.parent / f".fastnn-{secrets.token_hex(8)}.tmp"
     try:
         with open(temporary, "xb") as file:
