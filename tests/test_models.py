@@ -46,9 +46,18 @@ def test_a_safetensors_file_that_starts_like_another(tmp_path: Path, start: byte
 
 def test_a_damaged_native_file_by_its_suffix(tmp_path: Path) -> None:
     path = tmp_path / "net.SAFETENSORS"
-    path.write_bytes(b"")
+    path.write_bytes(b"damaged")
     with pytest.raises(ModelFileError, match="no sound safetensors file"):
         fastnn.open_model(path)
+
+
+@pytest.mark.parametrize("name", ["net.safetensors", "net.keras", "net.onnx", "net"])
+def test_an_empty_file(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"")
+    for read in (fastnn.open_model, fastnn.load, fastnn.from_torch, fastnn.from_keras):
+        with pytest.raises(ModelFileError, match=f"{name} is empty, expected a model$"):
+            read(path)
 
 
 @pytest.mark.parametrize("protocol", range(2, 6))

@@ -103,7 +103,7 @@ class TestInTheShell:
         assert not Path("net.safetensors").exists()
 
     def test_another_file(self, capsys: pytest.CaptureFixture[str]) -> None:
-        Path("net.onnx").write_bytes(b"")
+        Path("net.onnx").write_bytes(b"\x08\x09")
         assert main(["convert", "net.onnx", "net.safetensors", "--activations", "relu"]) == 1
         assert "--activations are a state dict's, but net.onnx is no safetensors" in capsys.readouterr().err
         fastnn.from_torch(STATE, "relu").save("net.safetensors")

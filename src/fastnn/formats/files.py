@@ -29,6 +29,8 @@ def kind_of(path: str | os.PathLike[str]) -> str:
     with open_file(path) as file:
         start = file.read(300)
         size = os.fstat(file.fileno()).st_size
+    if not start:
+        raise ModelFileError(f"{name} is empty, expected a model")
     # First, for the length of its header can look like the start of the others.
     if start[8:9] == b"{" and int.from_bytes(start[:8], "little") < size:
         return "safetensors"
