@@ -60,6 +60,14 @@ def test_an_empty_file(tmp_path: Path, name: str) -> None:
             read(path)
 
 
+@pytest.mark.parametrize("call", [fastnn.open_model, fastnn.load, NET.save])
+def test_what_is_no_path(call: Callable[[Any], object]) -> None:
+    for value in (3, None, ["net.safetensors"]):
+        message = f"^path has type {type(value).__name__}, expected a str or path-like$"
+        with pytest.raises(TypeError, match=message):
+            call(value)
+
+
 @pytest.mark.parametrize("protocol", range(2, 6))
 def test_no_pickle_is_opened(tmp_path: Path, protocol: int) -> None:
     for name in ("net.safetensors", "net.pkl"):

@@ -159,6 +159,8 @@ def test_what_does_not_belong_is_named(changes: dict[str, Any], message: str) ->
 def test_activations_that_do_not_fit() -> None:
     with pytest.raises(ValueError, match="activations is missing"):
         fastnn.from_torch(STATE)
+    with pytest.raises(TypeError, match=r"^activations has type int, expected a name or a seq"):
+        fastnn.from_torch(STATE, activations=4)  # type: ignore[arg-type]
     endless = np.broadcast_to(np.array("relu"), (2**45,))
     for names, count in (([], "0 names"), (["relu"] * 3, "3 names or more"), (endless, "3 names or more")):
         with pytest.raises(ValueError, match=f"activations has {count}, expected 2 for 2 layers"):

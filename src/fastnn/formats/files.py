@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from fastnn._core.checks import wrong_type
+
 PROTOCOLS = (b"\2", b"\3", b"\4", b"\5")  # of pickles
 MAX_SHOWN = 80
 
@@ -25,7 +27,7 @@ def kind_of(path: str | os.PathLike[str]) -> str:
 
     The formats go by their usual suffix without the dot; one that is no model's is returned as it is.
     """
-    name = os.fsdecode(path)
+    name = decoded(path)
     with open_file(path) as file:
         start = file.read(300)
         size = os.fstat(file.fileno()).st_size
@@ -54,6 +56,14 @@ def check_kind(path: str | os.PathLike[str], *expected: str) -> str:
     if kind not in expected:
         raise ModelFileError(f"{os.fsdecode(path)} is of another format, expected {' or '.join(expected)}")
     return kind
+
+
+def decoded(path: str | os.PathLike[str]) -> str:
+    """Return a path as text, or say that it isn't one."""
+    try:
+        return os.fsdecode(path)
+    except TypeError:
+        raise wrong_type("path", path, "a str or path-like") from None
 
 
 def open_file(path: str | os.PathLike[str]) -> BinaryIO:
@@ -129,7 +139,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 def resolved(path: str | os.PathLike[str]) -> Path:
     """Return the file that a path leads to, there or not; links that lead in a circle are an OSError."""
-    path = os.fsdecode(path)
+    path = decoded(path)
     with contextlib.suppress(FileNotFoundError):
         os.stat(path)  # pathlib raises a RuntimeError, or none
     return Path(path).resolve()

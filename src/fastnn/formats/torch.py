@@ -6,7 +6,7 @@ import copy
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -74,6 +74,8 @@ def spread(activations: str | Sequence[str] | None, n_layers: int) -> list[str]:
             f"activations is {activations!r}, one name, which all layers but the last have, "
             f"but there is only one layer: pass [{activations!r}] if it has that"
         )
+    if not isinstance(activations, Iterable):
+        raise wrong_type("activations", activations, "a name or a sequence of names")
     several = [activations] * (n_layers - 1) if isinstance(activations, str) else activations
     hidden = [check_name(name) for name in islice(several, n_layers + 1)]
     if len(hidden) not in (n_layers - 1, n_layers):
