@@ -55,7 +55,7 @@ def test_a_damaged_native_file_by_its_suffix(tmp_path: Path) -> None:
 def test_an_empty_file(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(b"")
-    for read in (fastnn.open_model, fastnn.load, fastnn.from_torch, fastnn.from_keras):
+    for read in (fastnn.open_model, fastnn.load, fastnn.from_torch, fastnn.from_keras, fastnn.from_onnx):
         with pytest.raises(ModelFileError, match=f"{name} is empty, expected a model$"):
             read(path)
 
@@ -95,9 +95,35 @@ def test_another_file(tmp_path: Path) -> None:
         fastnn.open_model(tmp_path)
 
 
+def test_a_file_of_another_reader(tmp_path: Path) -> None:
+    NET.save(tmp_path / "net.safetensors")
+    (tmp_path / "net.keras").write_bytes(b"PK")
+    (tmp_path / "net.onnx").write_bytes(b"\x08\x09")
+    for read, kind, others in (
+        (fastnn.load, "safetensors", ("keras", "onnx")),
+        (fastnn.from_torch, "safetensors", ("keras", "onnx")),
+        (fastnn.from_keras, "keras", ("safetensors", "onnx")),
+        (fastnn.from_onnx, "onnx", ("safetensors", "keras")),
+    ):
+        for other in others:
+            message = rf"net\.{other} looks like {other}, expected {kind}: fastnn\.open_model reads all"
+            with pytest.raises(ModelFileError, match=message):
+                read(tmp_path / f"net.{other}")
+
+
+def test_a_file_is_looked_at_before_onnx_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(FileNotFoundError, match="nothing"):
+        fastnn.from_onnx(tmp_path / "nothing")
+    for name in ("net.onnx", "net"):
+        (tmp_path / name).write_bytes(b"\x08\x09")
+        with pytest.raises(ImportError, match="Reading an ONNX model needs onnx"):
+            fastnn.from_onnx(tmp_path / name)
+
+
 @pytest.mark.parametrize(
     "read",
-    [fastnn.open_model, fastnn.load, fastnn.from_torch, fastnn.from_keras],
+    [fastnn.open_model, fastnn.load, fastnn.from_torch, fastnn.from_keras, fastnn.from_onnx],
     ids=lambda read: read.__name__,
 )
 def test_rows_are_no_model(read: Callable[[Path], Network], tmp_path: Path) -> None:

@@ -321,6 +321,8 @@ def from_onnx(
     >>> fastnn.from_onnx(onnx.helper.make_model(graph)).layers[0].bias  # doctest: +SKIP
     array([-3., -4.])
     """
+    if isinstance(model, str | os.PathLike):
+        check_kind(model, "onnx", unknown=True)  # by its first bytes it could be anything
     need("onnx", "Reading an ONNX model")
     from fastnn.formats.onnx import read
 

@@ -177,16 +177,10 @@ class TestWriting:
 import sys
 sys.modules["onnx"] = None
 import fastnn
-net = fastnn.Network([fastnn.Dense([[1.0]])])
-for deed in (lambda: net.to_onnx(sys.argv[1]), lambda: fastnn.from_onnx(sys.argv[1])):
-    try:
-        deed()
-    except ImportError as error:
-        print(error)
+try:
+    fastnn.Network([fastnn.Dense([[1.0]])]).to_onnx(sys.argv[1])
+except ImportError as error:
+    print(error)
 """
-        lines = output_of(code, str(path)).splitlines()
-        assert lines == [
-            "Writing an ONNX model needs onnx: pip install onnx",
-            "Reading an ONNX model needs onnx: pip install onnx",
-        ]
+        assert output_of(code, str(path)) == "Writing an ONNX model needs onnx: pip install onnx\n"
         assert not path.exists()

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 from fastnn._core.checks import wrong_type
 
+KINDS = ("safetensors", "keras", "onnx")  # what fastnn reads, by the formats' usual suffix
 PROTOCOLS = (b"\2", b"\3", b"\4", b"\5")  # of pickles
 MAX_SHOWN = 80
 
@@ -50,12 +51,17 @@ def kind_of(path: str | os.PathLike[str]) -> str:
     return Path(name).suffix.lower().removeprefix(".")
 
 
-def check_kind(path: str | os.PathLike[str], *expected: str) -> str:
-    """Return the format of a model file, which must be one of these."""
+def check_kind(path: str | os.PathLike[str], *expected: str, unknown: bool = False) -> str:
+    """Return the format of a model file, which must be one of these, or with `unknown` none that is known."""
     kind = kind_of(path)
-    if kind not in expected:
-        raise ModelFileError(f"{os.fsdecode(path)} is of another format, expected {' or '.join(expected)}")
-    return kind
+    if kind in expected or (unknown and kind not in KINDS):
+        return kind
+    wanted = f"expected {' or '.join(expected)}"
+    if kind in KINDS:
+        raise ModelFileError(
+            f"{os.fsdecode(path)} looks like {kind}, {wanted}: fastnn.open_model reads all that fastnn can"
+        )
+    raise ModelFileError(f"{os.fsdecode(path)} is of another format, {wanted}")
 
 
 def decoded(path: str | os.PathLike[str]) -> str:
