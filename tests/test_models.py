@@ -40,8 +40,9 @@ def test_a_safetensors_file_that_starts_like_another(tmp_path: Path, start: byte
     header = data[8:begin].ljust(int.from_bytes(start, "little"))
     path.write_bytes(len(header).to_bytes(8, "little") + header + data[begin:])
     assert path.read_bytes().startswith(start)
-    assert fastnn.open_model(path) == NET
-    assert fastnn.from_torch(path, "relu") == NET
+    assert fastnn.open_model(path) == fastnn.load(path) == NET
+    with pytest.raises(ModelFileError, match="is fastnn's and says its activations itself"):
+        fastnn.from_torch(path, "relu")
 
 
 def test_a_damaged_native_file_by_its_suffix(tmp_path: Path) -> None:

@@ -46,6 +46,15 @@ def test_a_file(tmp_path: Path) -> None:
             read(path)
 
 
+@pytest.mark.parametrize("activations", [None, "relu", ["tanh", "softmax"]])
+def test_a_file_of_fastnns_own(tmp_path: Path, activations: Any) -> None:
+    path = tmp_path / "net.safetensors"
+    NET.save(path)
+    message = r"net\.safetensors is fastnn's and says its activations itself: fastnn\.load reads it$"
+    with pytest.raises(ModelFileError, match=message):
+        fastnn.from_torch(path, activations)
+
+
 @pytest.mark.parametrize("name", ["bn.num_batches_tracked", "bn.running_mean", "running_var"])
 def test_batch_normalisation(tmp_path: Path, name: str) -> None:
     state = {**STATE, name: np.array(3)}
@@ -108,7 +117,7 @@ class TestInTheShell:
         assert "--activations are a state dict's, but net.onnx is no safetensors" in capsys.readouterr().err
         fastnn.from_torch(STATE, "relu").save("net.safetensors")
         assert main(["convert", "net.safetensors", "other.safetensors", "--activations", "relu"]) == 1
-        assert "net.safetensors is fastnn's and says them itself" in capsys.readouterr().err
+        assert "net.safetensors is fastnn's and says its activations itself" in capsys.readouterr().err
         assert not Path("other.safetensors").exists()
 
 

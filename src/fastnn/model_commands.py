@@ -9,7 +9,6 @@ from pathlib import Path
 import fastnn
 from fastnn.arguments import CommandError, either, target_named
 from fastnn.formats.files import kind_of
-from fastnn.formats.tensors import read as read_tensors
 from fastnn.network import Network
 
 # By a file's suffix: what writes it.
@@ -52,9 +51,6 @@ def opened(path: str, activations: list[str] | None) -> Network:
         return fastnn.open_model(path)
     if kind_of(path) != "safetensors":
         raise CommandError(f"--activations are a state dict's, but {path} is no safetensors file")
-    metadata, _ = read_tensors(path)
-    if "fastnn" in metadata:
-        raise CommandError(f"--activations are a state dict's, but {path} is fastnn's and says them itself")
     return fastnn.from_torch(path, activations[0] if len(activations) == 1 else activations)
 
 

@@ -74,7 +74,7 @@ def from_torch(model: Any, activations: str | Sequence[str] | None = None) -> Ne
     OSError
         If the file can't be read.
     ModelFileError
-        If it is a pickle or damaged, or has tensors that don't belong to linear layers.
+        If it is a pickle, damaged or fastnn's own, or has tensors that don't belong to linear layers.
     TypeError
         If the model is none of these.
     ValueError

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import safetensors.numpy
 from mutations import damage, damage_json
 
 import fastnn
@@ -50,7 +51,8 @@ def native_files(folder: Path) -> list[bytes]:
 
 def state_dicts(folder: Path) -> list[bytes]:
     """Return safetensors files of state dicts: of float32 and float64, and of halves."""
-    files = native_files(folder)[0:4:2]  # of many layers: one name is that of all but the last
+    native = native_files(folder)[0:4:2]  # of many layers: one name is that of all but the last
+    files = [safetensors.numpy.save(safetensors.numpy.load(data)) for data in native]
     about = {
         "fc1.weight": {"dtype": "BF16", "shape": [3, 2], "data_offsets": [0, 12]},
         "fc1.bias": {"dtype": "F16", "shape": [3], "data_offsets": [12, 18]},

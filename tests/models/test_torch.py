@@ -268,8 +268,9 @@ class TestStateDicts:
         other.load_state_dict(safetensors_torch.load_file(path), strict=True)
         agree(other, net)
         module = net.to_torch()
-        module.load_state_dict(safetensors_torch.load_file(path), strict=True)
-        assert fastnn.from_torch(path, activations=["tanh", "relu"]) == net == fastnn.from_torch(module)
+        state = safetensors_torch.load_file(path)
+        module.load_state_dict(state, strict=True)
+        assert fastnn.from_torch(state, activations=["tanh", "relu"]) == net == fastnn.from_torch(module)
 
     @pytest.mark.parametrize(
         "name", ["model.pt", "model.pth", "model.ckpt", "pytorch_model.bin", "model.pkl"]

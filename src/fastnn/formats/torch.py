@@ -36,7 +36,11 @@ def is_module(model: object) -> bool:
 def read_file(path: str | os.PathLike[str], activations: str | Sequence[str] | None) -> list[Dense]:
     """Read a state dict from a safetensors file."""
     check_kind(path, "safetensors")
-    _, found = tensors.read(path)
+    metadata, found = tensors.read(path)
+    if "fastnn" in metadata:
+        raise ModelFileError(
+            f"{os.fsdecode(path)} is fastnn's and says its activations itself: fastnn.load reads it"
+        )
     try:
         return read_state_dict(found, activations)
     except ValueError as error:
