@@ -145,6 +145,7 @@ def test_help() -> None:
         assert word in text
     for command in commands:
         assert printed(command, "--help").startswith(f"usage: fastnn {command} [-h]")
+    assert printed("convert", "-h").startswith("usage: fastnn convert [-h] A B [--activations NAME ...]\n")
 
 
 def test_nothing_asked_for() -> None:

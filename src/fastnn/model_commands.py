@@ -20,6 +20,7 @@ WRITERS: dict[str, Callable[[Network, Path], None]] = {
 
 def add_convert_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``fastnn convert`` to a parser."""
+    parser.usage = "%(prog)s [-h] A B [--activations NAME ...]"  # A and B after NAMEs would be of them
     parser.add_argument("source", metavar="A", help="a model file of any format that fastnn reads")
     parser.add_argument("target", type=model_target, metavar="B", help=f"its name ends in {either(WRITERS)}")
     parser.add_argument(
