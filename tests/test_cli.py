@@ -187,10 +187,27 @@ class TestModelFiles:
         assert "isn't a name that ends in .safetensors" in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [(), ("train",), ("demo", "extra"), ("info", "--loud")], ids=str)
-def test_what_it_does_not_know_is_refused(arguments: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "usage", "message"),
+    [
+        ((), "fastnn ", ""),
+        (("--",), "fastnn ", "fastnn: error: "),
+        (("--hlep",), "fastnn ", "fastnn: error: unrecognized arguments: --hlep"),
+        (("train",), "fastnn ", "invalid choice: 'train'"),
+        (("demo", "extra"), "fastnn demo ", "fastnn demo: error: unrecognized arguments: extra"),
+        (("info", "--loud"), "fastnn info ", "fastnn info: error: unrecognized arguments: --loud"),
+        (
+            ("bench", "--quik", "--x"),
+            "fastnn bench ",
+            "fastnn bench: error: unrecognized arguments: --quik --x",
+        ),
+    ],
+    ids=str,
+)
+def test_what_it_does_not_know_is_refused(arguments: tuple[str, ...], usage: str, message: str) -> None:
     done = fastnn_command(*arguments)
     assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr.startswith("usage: fastnn")
+    assert done.stderr.startswith(f"usage: {usage}[-h]")
+    assert message in done.stderr
     assert "Traceback" not in done.stderr

@@ -72,7 +72,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     whole = parser()
     if not arguments:
         whole.exit(2, whole.format_help())  # as it ends where something is missing
-    options = whole.parse_args(arguments)
+    options, unknown = whole.parse_known_args(arguments)
+    if unknown:
+        options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    if options.command is None:
+        whole.error("the following arguments are required: command")
     try:
         with ended_by_signals():
             COMMANDS[options.command].run(options)
@@ -96,9 +100,12 @@ def parser() -> argparse.ArgumentParser:
         description="Feed-forward neural networks on CPUs: fast, small, the same bits everywhere.",
     )
     whole.add_argument("--version", action="version", version=f"fastnn {fastnn.__version__}")
-    commands = whole.add_subparsers(dest="command", required=True, metavar="command")
+    whole.set_defaults(parser=whole)  # which shows its usage where arguments are unknown
+    commands = whole.add_subparsers(dest="command", metavar="command")
     for name, command in COMMANDS.items():
-        command.add_arguments(commands.add_parser(name, help=command.help, description=command.description))
+        one = commands.add_parser(name, help=command.help, description=command.description)
+        one.set_defaults(parser=one)
+        command.add_arguments(one)
     return whole
 
 
