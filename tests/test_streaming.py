@@ -160,6 +160,14 @@ class TestErrors:
             with pytest.raises(RuntimeError, match="never built"):
                 list(net.iter_predict(x))
 
+    @pytest.mark.parametrize("x", ["rows.npy", "", b"rows.npy", b"", Path("rows.npy")], ids=repr)
+    def test_text_and_paths(self, x: Any) -> None:
+        expected = f"has type {type(x).__name__}, expected rows of numbers, not text or a path$"
+        with pytest.raises(TypeError, match=f"^x {expected}"):
+            network().predict(x)
+        with pytest.raises(TypeError, match=f"^blocks {expected}"):
+            list(network().iter_predict(x))
+
     @pytest.mark.parametrize("x", [np.full((2, 5), "a"), rows(2) * 1j, [["a"] * 5], np.full((2, 5), None)])
     def test_dtype(self, x: Any) -> None:
         with pytest.raises(TypeError, match="x has dtype"):

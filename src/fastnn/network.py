@@ -145,7 +145,7 @@ class Network(Plan):
         Raises
         ------
         TypeError
-            If x holds no real numbers, or batch_size is no integer.
+            If x holds no real numbers or is a path, or batch_size is no integer.
         ValueError
             If x or a block has another shape, or batch_size is below 1.
 
@@ -177,7 +177,7 @@ class Network(Plan):
         Raises
         ------
         TypeError
-            If a block holds no real numbers.
+            If a block holds no real numbers, or blocks is a path.
         ValueError
             If a block has another shape.
 

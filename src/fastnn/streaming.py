@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn._core.checks import positive_integer, real_array
+from fastnn._core.checks import positive_integer, real_array, wrong_type
 from fastnn._core.engine import Plan
 
 Array = np.ndarray[Any, Any]
@@ -29,6 +30,7 @@ def rows_in_block(plan: Plan, batch_size: int | None = None) -> int:
 def outputs_of(plan: Plan, blocks: Iterable[Any]) -> Iterator[Array]:
     """Yield the outputs of one block after the other."""
     check_built(plan)
+    refuse_text("blocks", blocks)
     for i, block in enumerate(blocks):
         yield plan(rows(f"block {i}", block, plan.n_inputs))
 
@@ -37,6 +39,7 @@ def predict(plan: Plan, x: Any, batch_size: int | None, progress: bool) -> Array
     """Return the outputs of an array, or of an iterable of blocks, as `Network.predict` does."""
     check_built(plan)
     step = rows_in_block(plan, batch_size)
+    refuse_text("x", x)
     if is_blocks(x):
         with progress_bar(None, progress) as bar:
             outputs = [np.empty((0, plan.n_outputs), plan.dtype)]
@@ -55,6 +58,12 @@ def predict(plan: Plan, x: Any, batch_size: int | None, progress: bool) -> Array
             plan(x[start : start + step], target)
             bar.update(len(target))
     return out
+
+
+def refuse_text(name: str, value: Any) -> None:
+    """Raise if a value is text, whose characters would be blocks, or a path."""
+    if isinstance(value, str | bytes | os.PathLike):
+        raise wrong_type(name, value, "rows of numbers, not text or a path")
 
 
 def is_blocks(x: Any) -> bool:
