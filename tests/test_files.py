@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -174,6 +175,29 @@ class TestDamaged:
 
 
 class TestSavingFails:
+    @pytest.mark.parametrize(
+        ("name", "hint"),
+        [
+            ("net.onnx", ": for .onnx see Network.to_onnx"),
+            ("net.KERAS", ": for .keras see Network.to_keras"),
+            ("net.safetensors.h5", ": for .h5 see Network.to_keras"),
+            ("net.pt", ": for .pt see Network.to_torch"),
+            ("net.txt", ""),
+            ("net.v2", ""),
+        ],
+    )
+    def test_another_suffix(self, path: Path, name: str, hint: str) -> None:
+        other = str(path.with_name(name))
+        message = f"path is {other!r}, expected a name that ends in .safetensors or has no suffix{hint}"
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+            network().save(other)
+        assert os.listdir(path.parent) == []
+
+    def test_no_suffix_or_in_capitals(self, path: Path) -> None:
+        for name in ("net", ".net", "net.SafeTensors"):
+            network().save(path.with_name(name))
+            assert fastnn.load(path.with_name(name)) == network()
+
     @pytest.mark.parametrize("step", ["fsync", "replace", "chmod"])
     def test_the_old_file_stays(self, path: Path, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
         def fail(*arguments: Any) -> None:

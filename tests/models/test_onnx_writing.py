@@ -110,6 +110,12 @@ class TestWriting:
         network([*NAMES]).to_onnx(path)
         assert path.read_bytes() == first
 
+    def test_another_suffix(self, path: Path) -> None:
+        message = r"net\.safetensors', expected a name that ends in \.onnx or has no .* see Network\.save$"
+        with pytest.raises(ValueError, match=message):
+            network(["relu"]).to_onnx(path.with_name("net.safetensors"))
+        assert os.listdir(path.parent) == []
+
     @pytest.mark.parametrize("step", ["fsync", "replace"])
     def test_the_old_file_stays(self, path: Path, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
         def fail(*arguments: Any) -> None:

@@ -15,6 +15,15 @@ from typing import Any, BinaryIO
 from fastnn._core.checks import wrong_type
 
 KINDS = ("safetensors", "keras", "onnx")  # what fastnn reads, by the formats' usual suffix
+# By the suffix: the method of Network that writes such a file, or makes what its library writes.
+METHODS = {
+    ".safetensors": "save",
+    ".onnx": "to_onnx",
+    ".keras": "to_keras",
+    ".h5": "to_keras",
+    ".pt": "to_torch",
+    ".pth": "to_torch",
+}
 PROTOCOLS = (b"\2", b"\3", b"\4", b"\5")  # of pickles
 MAX_SHOWN = 80
 
@@ -70,6 +79,15 @@ def decoded(path: str | os.PathLike[str]) -> str:
         return os.fsdecode(path)
     except TypeError:
         raise wrong_type("path", path, "a str or path-like") from None
+
+
+def check_suffix(path: str | os.PathLike[str], expected: str) -> None:
+    """Raise unless the name of a file to be written ends in its format's suffix, or has none."""
+    name = decoded(path)
+    suffix = Path(name).suffix.lower()
+    if suffix not in ("", expected):
+        hint = f": for {suffix} see Network.{METHODS[suffix]}" if suffix in METHODS else ""
+        raise ValueError(f"path is {name!r}, expected a name that ends in {expected} or has no suffix{hint}")
 
 
 def open_file(path: str | os.PathLike[str]) -> BinaryIO:

@@ -13,7 +13,7 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from fastnn.formats.files import ModelFileError, parse_json, replacing, shown
+from fastnn.formats.files import ModelFileError, check_suffix, parse_json, replacing, shown
 from fastnn.formats.golden import Golden, to_json
 from fastnn.formats.tensors import MAX_HEADER
 from fastnn.formats.tensors import read as read_tensors
@@ -26,6 +26,7 @@ def write(path: str | os.PathLike[str], layers: Sequence[Dense], golden: Golden 
     """Write layers to a file, whole or not at all."""
     import safetensors.numpy
 
+    check_suffix(path, ".safetensors")
     tensors = {}
     for i, layer in enumerate(layers):
         tensors[f"{2 * i}.weight"] = layer.weight

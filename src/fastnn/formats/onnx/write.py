@@ -13,7 +13,7 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from fastnn._core.activation_names import parse
 from fastnn._version import __version__
-from fastnn.formats.files import replacing
+from fastnn.formats.files import check_suffix, replacing
 from fastnn.formats.onnx.graph import MAX_BYTES
 from fastnn.formats.onnx.tensors import Array
 from fastnn.formats.peers import peer_of
@@ -25,6 +25,7 @@ IR_VERSION = 9
 
 def write(path: str | os.PathLike[str], layers: Sequence[Dense]) -> None:
     """Write layers to a file, whole or not at all."""
+    check_suffix(path, ".onnx")
     size = sum(layer.n_parameters * layer.dtype.itemsize for layer in layers)
     if size > MAX_BYTES:
         raise ValueError(
