@@ -26,6 +26,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=100_000)
     steps = parser.parse_args().steps
+    if steps < 1:
+        parser.error(f"argument --steps: {steps} isn't 1 or more")
 
     net = policy(24, 4)
     state = np.zeros(24, np.float32)

@@ -22,7 +22,10 @@ def main() -> None:
     parser.add_argument("scores", type=Path, help="the Parquet file to write")
     options = parser.parse_args()
 
-    net = fastnn.open_model(options.model)
+    try:
+        net = fastnn.open_model(options.model)
+    except (OSError, ImportError, fastnn.ModelFileError) as error:
+        parser.error(str(error))
     data = pa.dataset.dataset(sorted(options.folder.glob("*.parquet")), format="parquet")
     if len(data.schema) != net.n_inputs:
         raise SystemExit(f"{options.folder} has {len(data.schema)} columns, the model {net.n_inputs} inputs")

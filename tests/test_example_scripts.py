@@ -56,6 +56,23 @@ def test_control_loop() -> None:
     assert times == sorted(times)
 
 
+@pytest.mark.parametrize(
+    ("script", "arguments", "message"),
+    [
+        ("control_loop.py", ["--steps", "0"], "argument --steps: 0 isn't 1 or more"),
+        ("score_parquet.py", ["nofile", "folder", "scores"], "No such file or directory: 'nofile'"),
+    ],
+)
+def test_bad_arguments(script: str, arguments: list[str], message: str) -> None:
+    if script == "score_parquet.py":
+        pytest.importorskip("pyarrow")
+    command = [sys.executable, str(EXAMPLES / script), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"usage: {script} ")
+    assert message in done.stderr.splitlines()[-1]
+
+
 def test_the_readme_in_order(tmp_path: Path) -> None:
     readme = (EXAMPLES.parent / "README.md").read_text("utf-8")
     code = "".join(re.findall(r"^```python\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL))
