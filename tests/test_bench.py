@@ -19,7 +19,7 @@ import fastnn
 from fastnn import cli
 from fastnn.bench import cases, command, files, kernels, timing
 from fastnn.bench.limits import limits
-from fastnn.bench.report import noise_lines, of_peak
+from fastnn.bench.report import SECTIONS, noise_lines, of_peak
 
 BENCH = [sys.executable, "-m", "fastnn", "bench"]
 SPREADS = {
@@ -123,6 +123,16 @@ def test_noise_is_named() -> None:
 def test_above_the_peak_is_noise() -> None:
     assert of_peak({"min": 0.9, "median": 0.95, "max": 1.004}) == "95% (90..100)"
     assert of_peak({"min": 0.9, "median": 0.95, "max": 1.23}) == "95% (90..123), noise"
+
+
+def test_what_an_empty_call_takes_up_is_noise() -> None:
+    spread = {"min": 1.0, "median": 1.0, "max": 12_700.0}
+    for section in ("layers", "single", "activations"):
+        case: dict[str, Any] = {"n_inputs": 64, "n_outputs": 64, "rows": 1, "weight_bytes": 4096}
+        case |= {"activation": "relu", "values": 4096, **dict.fromkeys(SPREADS[section], spread)}
+        assert "12.7k" in SECTIONS[section].lines(case | {"noise": False})
+        line = SECTIONS[section].lines(case | {"noise": True})
+        assert line.split().count("noise") == 2
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -133,3 +133,5 @@ def test_overhead_is_taken_off_within_each_turn(benchmark: ModuleType) -> None:
     whole = benchmark.timing.Timing([3.0, 6.0, 2.0])
     overhead = benchmark.timing.Timing([1.0, 2.0, 2.5])
     assert whole.without(overhead).seconds == [2.0, 4.0, 0.02]
+    assert whole.lost_in(overhead)
+    assert not whole.lost_in(benchmark.timing.Timing([1.0, 2.0, 1.7]))

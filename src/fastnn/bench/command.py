@@ -90,7 +90,8 @@ def measure(isas: Iterable[str], dtypes: Iterable[str], threads: int, turns: Tur
         print(f"{machine['cpu']}, {where}")
         print(
             f"Median (lowest..highest) of {turns.rounds} turns; fractions are taken within each turn.\n"
-            "A fraction of the peak above 100% is noise: something else was running.",
+            "A fraction of the peak above 100% is noise: something else was running. So is what\n"
+            "an empty call leaves of a case's time where that is less than a tenth.",
             flush=True,
         )
         runs = [measure_one(isa, dtype, threads, turns) for isa in isas for dtype in dtypes]

@@ -130,6 +130,7 @@ class Runner:
             "bytes": layer.reals * self.itemsize,
             "call_ns": timings["call"].nanoseconds(),
             "empty_call_ns": timings["empty"].nanoseconds(),
+            "noise": timings["call"].lost_in(timings["empty"]),
             "gflops": alone.rates(layer.flop / GIGA),
             "of_peak": alone.ratios(timings["peak"], layer.flop / self.peak.amount),
         }
@@ -178,6 +179,7 @@ class Runner:
             "bytes": 2 * z.nbytes,
             "call_ns": timings["call"].nanoseconds(),
             "empty_call_ns": timings["empty"].nanoseconds(),
+            "noise": timings["call"].lost_in(timings["empty"]),
             "ns_per_value": alone.times(1e9 / n),
             "gbytes_per_second": alone.rates(2 * z.nbytes / GIGA),
             "read_gbytes_per_second": timings["read"].rates(read.amount / GIGA),

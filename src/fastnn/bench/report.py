@@ -42,6 +42,11 @@ def of_peak(figures: Mapping[str, float]) -> str:
     return percent(figures) + (", noise" if round(figures["max"], 2) > 1 else "")
 
 
+def alone(figures: Figures, *cells: str) -> tuple[str, ...]:
+    """Return the cells of what is left without an empty call, unless that is noise."""
+    return ("noise",) * len(cells) if figures["noise"] else cells
+
+
 def size(count: int) -> str:
     """Return a number of bytes as people say it: 16 KiB."""
     for unit, factor in (("MiB", 2**20), ("KiB", 2**10)):
@@ -56,8 +61,7 @@ SECTIONS = {
         lambda f: (
             f"{f['n_inputs']}-{f['n_outputs']}, {f['rows']}",
             nanoseconds(f["call_ns"]),
-            spread(f["gflops"]),
-            of_peak(f["of_peak"]),
+            *alone(f, spread(f["gflops"]), of_peak(f["of_peak"])),
         ),
     ),
     "single": Section(
@@ -65,16 +69,14 @@ SECTIONS = {
         lambda f: (
             f"{f['n_inputs']}-{f['n_outputs']}, {size(f['weight_bytes'])}",
             nanoseconds(f["call_ns"]),
-            spread(f["weight_gbytes_per_second"]),
-            percent(f["of_read"]),
+            *alone(f, spread(f["weight_gbytes_per_second"]), percent(f["of_read"])),
         ),
     ),
     "activations": Section(
         ("Activation, values", "ns a value", "read and written, GB/s", "reading, GB/s"),
         lambda f: (
             f"{f['activation']}, {f['values']}",
-            spread(f["ns_per_value"]),
-            spread(f["gbytes_per_second"]),
+            *alone(f, spread(f["ns_per_value"]), spread(f["gbytes_per_second"])),
             spread(f["read_gbytes_per_second"]),
         ),
     ),

@@ -94,6 +94,11 @@ class Timing:
         pairs = zip(self.seconds, overhead.seconds, strict=True)
         return Timing([max(whole - part, whole / 100) for whole, part in pairs])
 
+    def lost_in(self, overhead: Timing) -> bool:
+        """Return whether another's figure left less than a tenth in some round: what is left is noise."""
+        pairs = zip(self.seconds, overhead.seconds, strict=True)
+        return any(whole - part < whole / 10 for whole, part in pairs)
+
 
 def measure(calls: Mapping[str, Call], rounds: int, seconds: float, rest: bool = False) -> dict[str, Timing]:
     """Time the calls in turns, round after round, so that what disturbs the machine disturbs them all.
