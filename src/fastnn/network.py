@@ -255,8 +255,8 @@ class Network(Plan):
         Parameters
         ----------
         path : str or path-like
-            The file to write or replace; its name ends in ``.safetensors``, or has no suffix. Its tensors
-            have the names of ``torch.nn.Sequential``.
+            The file to write or replace, usually with the suffix ``.safetensors``, and with no other
+            format's. Its tensors have the names of ``torch.nn.Sequential``.
         golden : array_like, shape (n_inputs,) or (k, n_inputs), optional
             A few examples, to be kept with their outputs: up to 1000, and 1 MiB. `load` computes them again
             and refuses the file unless the outputs are the same: to the bit where both sides have fused
@@ -267,9 +267,9 @@ class Network(Plan):
         TypeError
             If path is no path, or golden holds no real numbers.
         ValueError
-            If no such file can have that name, golden has another shape or is too much, or `load` would refuse the
-            file: its header has at most 2 MiB, some 12,000 layers, and no layer without weights is wider
-            than the file has bytes. An older file is then as it was.
+            If no such file can have that name, golden has another shape or is too much, or `load` would
+            refuse the file: its header has at most 2 MiB, some 12,000 layers, and no layer without weights
+            is wider than the file has bytes. An older file is then as it was.
         OSError
             If it can't be written; an older file is then as it was.
 
@@ -346,9 +346,9 @@ class Network(Plan):
         Parameters
         ----------
         path : str or path-like
-            The file to write or replace; its name ends in ``.onnx``, or has no suffix. It has opset 20, from
-            ``x`` (N, n_inputs) to ``y`` (N, n_outputs). ONNX holds the parameters of activations as float32,
-            but for those of clip.
+            The file to write or replace, usually with the suffix ``.onnx``, and with no other format's. It
+            has opset 20, from ``x`` (N, n_inputs) to ``y`` (N, n_outputs). ONNX holds the parameters of
+            activations as float32, but for those of clip.
 
         Raises
         ------

@@ -332,6 +332,6 @@ def test_a_file_without_keras(tmp_path: Path) -> None:
 def test_without_h5py(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "h5py", None)
     path = tmp_path / "model.keras"
-    path.touch()
+    path.write_bytes(b"PK")
     with pytest.raises(ImportError, match=r"Reading a \.keras file needs h5py: pip install h5py"):
         fastnn.from_keras(path)

@@ -82,12 +82,12 @@ def decoded(path: str | os.PathLike[str]) -> str:
 
 
 def check_suffix(path: str | os.PathLike[str], expected: str) -> None:
-    """Raise unless the name of a file to be written ends in its format's suffix, or has none."""
+    """Raise if the name of a file to be written ends in another format's suffix."""
     name = decoded(path)
     suffix = Path(name).suffix.lower()
-    if suffix not in ("", expected):
-        hint = f": for {suffix} see Network.{METHODS[suffix]}" if suffix in METHODS else ""
-        raise ValueError(f"path is {name!r}, expected a name that ends in {expected} or has no suffix{hint}")
+    if suffix in METHODS and suffix != expected:
+        hint = f"for {suffix} see Network.{METHODS[suffix]}"
+        raise ValueError(f"path is {name!r}, expected a name of a {expected} file: {hint}")
 
 
 def open_file(path: str | os.PathLike[str]) -> BinaryIO:
