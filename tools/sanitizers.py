@@ -183,7 +183,7 @@ TOOLS = {
             "--log-file={logs}/valgrind.%p",
         ),
         environment={"PYTHONMALLOC": "malloc"},
-        # The whole suite would take a day.
+        # The whole suite would take some ten hours.
         tests=(
             *("tests/test_api.py", "tests/test_losses.py", "tests/test_errors.py", "tests/test_packing.py"),
             *("tests/test_activations.py", "tests/test_hard_cases.py", "tests/test_probes.py"),
