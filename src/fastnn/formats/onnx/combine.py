@@ -12,7 +12,7 @@ import numpy as np
 from fastnn.formats.onnx.affine import Affine
 from fastnn.formats.onnx.tensors import Array
 
-SUM_COST = 1000  # in numbers: what a sum takes beside the numbers that it makes
+COST = 2000  # in numbers: what a product, a sum or a concatenation takes beside the numbers that it makes
 
 
 def product(tensor: Affine, constant: Array, label: str) -> Affine:
@@ -51,7 +51,7 @@ def matrix_product(tensor: Affine, constant: Array) -> Affine:
         raise ValueError(f"a product with shape {constant.shape}, which isn't the same for every example")
     shape = (*lead, n_rows, constant.shape[-1])
     n_sums, width = math.prod(shape), tensor.layer.width
-    tensor.layer.budget.spend(n_sums * (1 + n_terms + width))
+    tensor.layer.budget.spend(COST + n_sums * (1 + n_terms + width))
     factors = constant.swapaxes(-1, -2)[..., np.newaxis, :, :]  # ..., a row, a column, the terms
     if tensor.scale is not None:
         factors = factors * tensor.whole(tensor.scale)[..., np.newaxis, :]
@@ -87,7 +87,7 @@ def without_axes(tensor: Affine, *axes: int) -> Affine:
 
 def total(first: Affine, second: Affine) -> Affine:
     """Return the sum of two tensors of one layer's activations."""
-    first.layer.budget.spend(SUM_COST)
+    first.layer.budget.spend(COST)
     first, second = first.broadcast(second.shape), second.broadcast(first.shape)
     check_one_chain([first, second])
     if first.matrix is second.matrix and np.array_equal(first.rows, second.rows):
@@ -104,7 +104,7 @@ def joined(parts: Sequence[Affine], axis: int) -> Affine:
     first = parts[0]
     axis = first.axis(axis)
     check_one_chain(parts)
-    first.layer.budget.spend(3 * sum(part.rows.size for part in parts))
+    first.layer.budget.spend(COST + 3 * sum(part.rows.size for part in parts))
     if any(part.matrix is not first.matrix for part in parts):
         parts = stacked(parts)
     return replace(first, wide=any(part.wide for part in parts)).computed(

@@ -30,7 +30,7 @@ OPERATORS = Operators(
     }
 )
 MAX_MESSAGE = 400  # the names and numbers in it can be a file's worst
-INPUT_COST = 100  # in numbers: what an input of a node takes beside the numbers that are made of it
+INPUT_COST = 200  # in numbers: what an input of a node takes beside the numbers that are made of it
 
 
 def read(
