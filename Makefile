@@ -58,9 +58,11 @@ emulate-x86: $(INSTALLED)
 without-openmp: $(INSTALLED)
 	$(BIN)/python tools/without_openmp.py $(TESTS)
 
-# The modules built again under each tool, and the tests with it: TESTS= for fewer of them.
-asan ubsan tsan valgrind: $(INSTALLED)
-	$(BIN)/python tools/sanitize.py $@ $(TESTS)
+# The modules built again under each tool, and the tests with it: TESTS= for fewer of them, PART=2/6 for the
+# second of six parts.
+asan ubsan tsan valgrind: $(if $(PART),$(VENV)/.hardening,$(INSTALLED))
+	$(BIN)/python tools/sanitize.py $@ $(if $(PART),--splitting-algorithm=least_duration \
+		--group=$(word 1,$(subst /, ,$(PART))) --splits=$(word 2,$(subst /, ,$(PART)))) $(TESTS)
 
 # What the tests do a little of, at length: threads, forks, hostile input, leaks. A quarter of an hour.
 stress: $(INSTALLED)
