@@ -46,8 +46,6 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--workers", type=int, default=PROCESSORS)
     options = parser.parse_args()
-    if options.workers < 1:
-        parser.error(f"--workers is {options.workers}, expected 1 or more")
     server = HTTPServer(("127.0.0.1", options.port), Handler)  # one for all: the system shares requests out
     fastnn.set_num_threads(1)  # the workers are what makes use of the processors
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C

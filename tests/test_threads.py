@@ -124,6 +124,14 @@ class TestNumber:
         assert output_of(code + self.CODE).startswith("1 ")
         assert output_of(code + self.CODE, FASTNN_NUM_THREADS="2").startswith("2 ")
 
+    @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="affinity is Linux's")
+    def test_affinity_that_may_not_be_asked(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refused(_: int) -> set[int]:
+            raise PermissionError("a sandbox")
+
+        monkeypatch.setattr(os, "sched_getaffinity", refused)
+        assert threads.processors()[0] == os.cpu_count()
+
 
 class TestQuotaOfTheControlGroup:
     @pytest.fixture
@@ -175,6 +183,14 @@ class TestQuotaOfTheControlGroup:
     def test_a_path_of_the_host(self, detect: Callable[..., int]) -> None:
         assert detect("0::/system.slice/container\n", ("cpu.max", "200000 100000")) == 2
         assert detect("0::/../..\n", ("cpu.max", "200000 100000")) == 2
+
+    @pytest.mark.parametrize(
+        "own", ["garbage\n", "\n", "a:b\n0::/a\n", "0::/caf\udce9\n", "0::/" + "x/" * 5000]
+    )
+    def test_what_cannot_be_understood(self, detect: Callable[..., int], tmp_path: Path, own: str) -> None:
+        detect("", ("cpu.max", "200000 100000"))
+        (tmp_path / "own").write_bytes(own.encode("utf-8", "surrogateescape"))
+        assert threads._detect()[0] == (2 if "::/" in own else 8)
 
     def test_no_control_groups(self, detect: Callable[..., int], monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(threads, "_OWN_CGROUPS", Path("/nowhere"))

@@ -57,6 +57,8 @@ THREAD_LIMIT = tuple(
 FORKS = (
     "tests/test_processes.py::TestFork::test_in_another_thread_than_the_one_that_computed",
     "tests/test_processes.py::TestFork::test_pool",
+    "tests/stress/test_prefork.py::test_pool[fork]",
+    "tests/stress/test_prefork.py::test_forks[prefork]",
 )
 CONTROL_C = ("tests/stress/test_calls.py::test_control_c_stops_a_long_call",)
 RACES = (
@@ -76,6 +78,8 @@ MEMORY = (
     "tests/test_predict_process.py::test_memory_does_not_grow_with_the_file",
     "tests/models/test_predict_arrow.py::test_memory_does_not_grow_with_the_file",
 )
+NO_MEMORY = ("tests/hostile/test_out_of_memory.py::test_a_limit_on_memory",)
+NO_OPENMP = ("tests/test_setup.py::test_a_build_that_must_have_openmp",)
 PEERS = ("tests/test_peers.py::test_it_runs_and_reports",)
 LITTLE_SPENT = (
     "tests/models/test_onnx_damaged.py::test_little_is_spent_on_what_asks_for_much",
@@ -155,20 +159,17 @@ TOOLS = {
             "ignore_noninstrumented_modules=1:ignore_noninstrumented_modules=no",
             "OMP_TOOL_LIBRARIES": "{archer}",
         },
-        # Those that compute on threads, or from several.
-        tests=(
-            *("tests/test_threads.py", "tests/test_sharing.py", "tests/test_api.py", "tests/test_golden.py"),
-            *("tests/test_bits.py", "tests/test_dispatch.py", "tests/test_fast_math.py"),
-            *("tests/test_predict_beside.py", "tests/test_process_state.py", "tests/test_processes.py"),
-            *("tests/stress/test_calls.py", "tests/hostile/test_bad_input.py"),
-        ),
         left_out={
             "its shadow memory is beyond any limit": LIMITED,
             "its OpenMP is clang's, which prints a warning of this limit": THREAD_LIMIT,
             "it has no threads in a child that is forked beside threads": FORKS,
             "it keeps much memory": MEMORY,
-            "compilers run under it too": COMPILERS,
+            "it ends the program where its own memory runs out": NO_MEMORY,
+            "compilers run under it too": (*COMPILERS, *NO_OPENMP),
             "threads write to the same rows on purpose": RACES,
+            "the module of faults is one more": ONE_MORE,
+            "libraries of others end the program": PEERS,
+            "it takes the signal of a guard page, and ends without one": GUARD_PAGES,
         },
     ),
     "valgrind": Tool(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from fastnn._core import engine
@@ -75,7 +76,8 @@ def _set(n: int, why: str) -> None:
 def processors() -> tuple[int, str]:
     """Return how many processors the process may run on, in words too."""
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0)), "the processors this process may run on"
+        with suppress(OSError):  # a sandbox may refuse it
+            return len(os.sched_getaffinity(0)), "the processors this process may run on"
     return os.cpu_count() or 1, "the processors of this machine"
 
 
@@ -86,11 +88,10 @@ def _control_groups() -> Iterator[Path]:
     topmost.
     """
     try:
-        lines = _OWN_CGROUPS.read_text().splitlines()
+        lines = _OWN_CGROUPS.read_text("utf-8", "surrogateescape").splitlines()
     except OSError:
         return
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
+    for _, controllers, path in (line.split(":", 2) for line in lines if line.count(":") > 1):
         if controllers and "cpu" not in controllers.split(","):
             continue
         folder = _CGROUPS / "cpu" if controllers else _CGROUPS  # version 1, version 2

@@ -145,7 +145,7 @@ def longest_wait(work):
 
 # On memory of one row: as long as ten million rows.
 LONG = """
-net = fastnn.Network([fastnn.Dense(np.ones((width, width), dtype), None, "tanh")] * 3)
+net = fastnn.Network([fastnn.Dense(np.ones((width, width), dtype), None, "tanh")] * depth)
 x = np.broadcast_to(np.ones(width, dtype), (10_000_000, width))[:, ::step]
 out = np.lib.stride_tricks.as_strided(np.empty(width, dtype), (10_000_000, width), (0, dtype().itemsize))
 net(x[:8], out[:8], threads=threads)
@@ -164,11 +164,19 @@ def waited(code: str, isa: str) -> tuple[str, float]:
 @has_alarms
 @pytest.mark.parametrize("isa", fastnn.available_isas())
 @pytest.mark.parametrize(
-    ("width", "threads", "step", "dtype"),
-    [(1000, 1, 1, "float32"), (1000, 2, 1, "float64"), (1000, 2, -1, "float32"), (4000, 1, 1, "float32")],
+    ("width", "depth", "threads", "step", "dtype"),
+    [
+        (1000, 3, 1, 1, "float32"),
+        (1000, 3, 2, 1, "float64"),
+        (1000, 3, 2, -1, "float32"),
+        (4000, 3, 1, 1, "float32"),
+        (8000, 1, 1, 1, "float64"),
+    ],
 )
-def test_control_c_stops_a_long_call(isa: str, width: int, threads: int, step: int, dtype: str) -> None:
-    setting = f"width, threads, step, dtype = {width}, {threads}, {step}, np.{dtype}\n"
+def test_control_c_stops_a_long_call(
+    isa: str, width: int, depth: int, threads: int, step: int, dtype: str
+) -> None:
+    setting = f"width, depth, threads, step, dtype = {width}, {depth}, {threads}, {step}, np.{dtype}\n"
     end, seconds = waited(setting + LONG, isa)
     assert end == "stopped"
     assert seconds < 1.0

@@ -49,7 +49,7 @@ cdef Py_ssize_t SIGNAL_ELEMENTS = 2**21
 cdef class Kernels:
     """The kernels of one instruction set for one dtype."""
 
-    def __init__(self, str isa, dtype):
+    def __cinit__(self, str isa, dtype):
         if isa not in available_isas():
             raise ValueError(f"isa is {isa!r}, expected one of {', '.join(available_isas())}")
         self.isa = isa

@@ -109,6 +109,8 @@ cdef double READ_WORK = 3
 # Multiply-adds for each lane of a vector between two looks at signals, such as Ctrl-C: some 10 milliseconds,
 # a hundred of scalar C. The interpreter lock is taken each time, which can take 5 more.
 cdef double SIGNAL_WORK = 50_000_000
+# As many times that, a fifth of a second, for the rows that share a pass over the weights of large layers.
+cdef double PATIENCE = 10
 
 cdef int default_threads = 1
 
@@ -215,7 +217,8 @@ cdef class Engine:
             self.most_sharers = self.weight_bytes // (n_layers * MIN_SHARE_BYTES)
             self.most_sharers = min(self.most_sharers, most_outputs // self.kernels.panel, OPENMP_SHARES)
         self.size_blocks(widest if self.narrow else hidden)
-        self.n_layers = n_layers    # from here on it can be called
+        self.keep = tuple(self.keep)  # nobody who finds it can empty it
+        self.n_layers = n_layers  # from here on it can be called
 
     cdef int begin(self) except -1:
         # One thread of those that might build it at once.
@@ -301,15 +304,19 @@ cdef class Engine:
     cdef int run_stretches(self, const row_block *whole, int threads) except -1:
         # One stretch of rows after the other, so that Ctrl-C needn't wait for the end.
         cdef row_block part = whole[0]
-        cdef Py_ssize_t rows = <Py_ssize_t>(SIGNAL_WORK * self.kernels.lanes / self.row_work)
+        cdef Py_ssize_t tile = self.kernels.tile_rows
+        cdef double budget = SIGNAL_WORK * self.kernels.lanes / self.row_work
+        cdef Py_ssize_t rows
         cdef Py_ssize_t left = whole.rows
         cdef Py_ssize_t stretch
-        # For each thread: whole blocks. But a block of large layers takes scalar C seconds, and fewer rows
-        # cost it nothing: it is slower than memory.
-        if rows >= self.block_rows or self.kernels.lanes > 1:
-            rows = max(rows // self.block_rows, 1) * self.block_rows
+        # For each thread: whole blocks, or a part of one where layers are large.
+        if budget >= self.block_rows:
+            rows = <Py_ssize_t>budget // self.block_rows * self.block_rows
+        elif self.kernels.lanes > 1:
+            # Vectors wait for the weights where few rows share them.
+            rows = min(max(<Py_ssize_t>(PATIENCE * budget) // tile, 1) * tile, self.block_rows)
         else:
-            rows = max(rows, 1)
+            rows = max(<Py_ssize_t>budget, 1)
         stretch = rows * threads
         while left > 0:
             part.rows = min(stretch, left)
