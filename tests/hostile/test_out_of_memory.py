@@ -1,6 +1,6 @@
 """Memory runs out at every place in turn: MemoryError or a right result, and the next call is right.
 
-`load` isn't among it: safetensors panics there, which Python sees as pyo3's PanicException.
+`Network.save` isn't among it: safetensors panics there, which Python sees as pyo3's PanicException.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from support import on_linux, run_python
 
 # Each is tried under limits on the address space, from 64 KiB more than is used to 50 MiB more.
 WORK = """
-import pickle, sys
+import os, pickle, sys, tempfile
 import numpy as np, fastnn
 
 rng = np.random.default_rng(0)
@@ -23,6 +23,9 @@ x = rng.standard_normal((2000, 700)).astype(np.float32)
 out = np.empty((2000, 40), np.float32)
 data = pickle.dumps(net)
 z = rng.standard_normal(1_500_000)
+folder = tempfile.TemporaryDirectory()
+path = os.path.join(folder.name, "net.safetensors")
+net.save(path)
 
 WORK = {
     "call": lambda: net(x, threads=1),
@@ -36,6 +39,7 @@ WORK = {
     "predict blocks": lambda: net.predict([x[:900], x[900:]]),
     "iter_predict": lambda: np.concatenate(list(net.iter_predict([x[:900], x[900:]]))),
     "unpickle": lambda: pickle.loads(data)(x[:1]),
+    "load": lambda: fastnn.load(path)(x[:1]),
     "tanh": lambda: fastnn.tanh(z),
     "softmax": lambda: fastnn.softmax(z.reshape(3, -1), axis=0),
 }
@@ -65,7 +69,7 @@ print(failed)
 """
 LIMITS = 60
 NAMES = ["call", "call on two threads", "call into out", "call on columns", "build", "astype", "trace"]
-NAMES += ["predict", "predict blocks", "iter_predict", "unpickle", "tanh", "softmax"]
+NAMES += ["predict", "predict blocks", "iter_predict", "unpickle", "load", "tanh", "softmax"]
 
 
 @on_linux

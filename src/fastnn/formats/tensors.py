@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -15,14 +15,32 @@ Array = np.ndarray[Any, Any]
 # A header has some 100 bytes for each tensor. Parsed, it can take 40 times its size.
 MAX_HEADER = 2 << 20
 
+# The format's dtypes as NumPy's; of bfloat16, which NumPy lacks, the bits.
+DTYPES = {
+    **{"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "C64": "<c8", "BOOL": "?"},
+    **{"I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1"},
+    **{"U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1"},
+}
+
 # What only a batch normalisation has; where it stands, and its epsilon, are not in a state dict.
 BATCH_NORM = ("running_mean", "running_var", "num_batches_tracked")
 
 
-def read(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, Array]]:
-    """Return the metadata and the tensors of a file: floating-point numbers, bfloat16 as float32."""
-    import safetensors
+class Entry(NamedTuple):
+    """What a header says of a tensor: where its bytes begin and end behind the header, and what they are."""
 
+    begin: int
+    end: int
+    name: str
+    dtype: str
+    shape: list[int]
+
+
+def read(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, Array]]:
+    """Return the metadata and the tensors of a file: floating-point numbers, bfloat16 as float32.
+
+    The file is opened once and never mapped: a process ends where one that it has mapped is cut short.
+    """
     path = os.fsdecode(path)
     with open_file(path) as file:
         size = os.fstat(file.fileno()).st_size
@@ -31,25 +49,10 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, Array]
             refuse_batch_norm(header)
         except ValueError as error:
             raise ModelFileError(f"{path}: {error}") from error
-        data = file.tell()
-        tensors = {}
         try:
-            with safetensors.safe_open(path, framework="numpy") as opened:
-                metadata = opened.metadata() or {}
-                for name in opened.keys():  # noqa: SIM118
-                    # From here on the header has been found consistent with itself and the file.
-                    if header[name]["dtype"] == "BF16":
-                        tensors[name] = read_bfloat16(file, data, header[name])
-                    else:
-                        tensors[name] = opened.get_tensor(name)
-        except (
-            safetensors.SafetensorError,
-            ValueError,
-            TypeError,
-            KeyError,
-            AttributeError,
-            MemoryError,
-        ) as error:
+            metadata = metadata_of(header)
+            tensors = read_tensors(file, header, size - file.tell())
+        except (ValueError, OverflowError) as error:
             raise ModelFileError(f"{path} is no sound safetensors file: {error!s:.300}") from error
     for name, tensor in tensors.items():
         # Without elements, any length fits in a file.
@@ -75,6 +78,53 @@ def read_header(path: str, file: BinaryIO, size: int) -> dict[str, Any]:
     return header
 
 
+def metadata_of(header: dict[str, Any]) -> dict[str, str]:
+    """Take the metadata out of a header; what is left in it are the tensors."""
+    metadata = header.pop("__metadata__", None)
+    if metadata is None:
+        return {}
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise ValueError(f"its metadata is {shown(metadata)}")
+    return metadata
+
+
+def read_tensors(file: BinaryIO, header: dict[str, Any], room: int) -> dict[str, Array]:
+    """Return the tensors, which must fill the rest of a file, of `room` bytes, one after the other."""
+    tensors = {}
+    place = 0
+    for begin, end, name, dtype, shape in sorted(entry(name, about) for name, about in header.items()):
+        if not place == begin <= end <= room:
+            raise ValueError(
+                f"{shown(name)} has bytes {begin} to {end} of {room}, expected them to begin at {place}"
+            )
+        data = file.read(end - begin)
+        if len(data) != end - begin:
+            raise ValueError("it was cut short while it was read")
+        array = np.frombuffer(data, DTYPES[dtype]).reshape(shape)
+        tensors[name] = widened(array) if dtype == "BF16" else array
+        place = end
+    if place != room:
+        raise ValueError(f"its tensors have {place} bytes, but {room} are there")
+    return tensors
+
+
+def entry(name: str, about: object) -> Entry:
+    """Return what a header says of a tensor, or raise unless it is of the right kind."""
+    members: dict[str, Any] = about if isinstance(about, dict) else {}
+    dtype, shape, offsets = members.get("dtype"), members.get("shape"), members.get("data_offsets")
+    if not isinstance(dtype, str) or not isinstance(shape, list) or not isinstance(offsets, list):
+        raise ValueError(f"{shown(name)} is {shown(about)}")
+    whole = all(type(n) is int and n >= 0 for n in (*shape, *offsets))
+    if dtype not in DTYPES or len(offsets) != 2 or not whole:
+        raise ValueError(f"{shown(name)} is {shown(about)}")
+    return Entry(offsets[0], offsets[1], name, dtype, shape)
+
+
+def widened(halves: Array) -> Array:
+    """Return numbers of bfloat16 as float32s, whose upper halves they are."""
+    return (halves.astype(np.uint32) << 16).view(np.float32)
+
+
 def refuse_batch_norm(names: Iterable[object]) -> None:
     """Raise if a state dict with such names has a batch normalisation."""
     for name in names:
@@ -83,11 +133,3 @@ def refuse_batch_norm(names: Iterable[object]) -> None:
                 f"{name!s:.80} is of a batch normalisation, which a state dict says too little of: "
                 "pass the module itself to fastnn.from_torch"
             )
-
-
-def read_bfloat16(file: BinaryIO, data: int, about: dict[str, Any]) -> Array:
-    """Return a tensor of bfloat16, which NumPy lacks: upper halves of float32s. The data begin at `data`."""
-    begin, end = about["data_offsets"]
-    file.seek(data + begin)
-    halves = np.frombuffer(file.read(end - begin), "<u2")
-    return (halves.astype(np.uint32) << 16).view(np.float32).reshape(about["shape"])

@@ -1,0 +1,74 @@
+"""Files that another program cuts short, replaces or removes while fastnn reads them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support import output_of
+
+import fastnn
+from fastnn import Dense, Network
+from fastnn.formats import tensors
+
+OLD = Network([Dense(np.full((400, 300), 1.0), activation="relu")])
+NEW = Network([Dense(np.full((300, 400), 2.0), activation="tanh")])
+on_posix = pytest.mark.skipif(os.name != "posix", reason="files that are open can't be changed there")
+
+# In a process of its own, which a signal would end.
+CUT_SHORT = """
+import importlib, os, sys
+import safetensors
+import fastnn
+
+path, module, name = sys.argv[1:]
+owner = importlib.import_module(module)
+original = getattr(owner, name)
+
+def cutting(*arguments, **settings):
+    result = original(*arguments, **settings)
+    os.truncate(path, 20_000)
+    return result
+
+setattr(owner, name, cutting)
+try:
+    print(fastnn.load(path).n_inputs)
+except fastnn.ModelFileError as error:
+    print(str(error).removeprefix(path))
+"""
+
+
+@on_posix
+@pytest.mark.parametrize(
+    ("module", "name", "outcome"),
+    [
+        ("fastnn.formats.tensors", "read_header", " is no sound safetensors file: it was cut short while"),
+        ("safetensors", "safe_open", "300\n"),  # which maps the file, and isn't called
+    ],
+)
+def test_cut_short(tmp_path: Path, module: str, name: str, outcome: str) -> None:
+    path = tmp_path / "net.safetensors"
+    OLD.save(path)
+    assert output_of(CUT_SHORT, str(path), module, name).startswith(outcome)
+
+
+@on_posix
+@pytest.mark.parametrize("change", [lambda path: NEW.save(path), os.remove], ids=["replaced", "removed"])
+def test_what_was_opened_is_read(
+    tmp_path: Path, change: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "net.safetensors"
+    OLD.save(path)
+    read_header = tensors.read_header
+
+    def changing(*arguments: Any) -> dict[str, Any]:
+        header = read_header(*arguments)
+        change(path)
+        return header
+
+    monkeypatch.setattr(tensors, "read_header", changing)
+    assert fastnn.load(path) == OLD
