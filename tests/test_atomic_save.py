@@ -153,6 +153,50 @@ def test_a_pipe_or_a_device_stays_what_it_is(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["pipe"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX's")
+@pytest.mark.parametrize("mode", [0o600, 0o604, 0o666])
+def test_nobody_reads_a_private_file_meanwhile(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "net.safetensors"
+    OLD.save(path)
+    path.chmod(mode)
+    with files.replacing(path) as file:
+        assert os.fstat(file.fileno()).st_mode & 0o777 == 0o600
+    assert path.stat().st_mode & 0o777 == mode
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="owners are POSIX's")
+def test_the_owner_stays(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root gives files away")
+    path = tmp_path / "net.safetensors"
+    OLD.save(path)
+    os.chown(path, 1234, 5678)
+    path.chmod(0o640)
+    NEW.save(path)
+    kept = path.stat()
+    assert (kept.st_uid, kept.st_gid, kept.st_mode & 0o777) == (1234, 5678, 0o640)
+    assert fastnn.load(path) == NEW
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="owners are POSIX's")
+def test_an_owner_that_cannot_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def refuse(descriptor: int, user: int, group: int) -> None:
+        asked.append((user, group))
+        raise PermissionError(1, "Operation not permitted")
+
+    path = tmp_path / "net.safetensors"
+    OLD.save(path)
+    path.chmod(0o600)
+    monkeypatch.setattr(os, "fchown", refuse)
+    NEW.save(path)
+    before = path.stat()
+    assert asked == [(-1, before.st_gid), (before.st_uid, -1)]
+    assert before.st_mode & 0o777 == 0o600
+    assert fastnn.load(path) == NEW
+
+
 @pytest.mark.parametrize("path", [0, 2**40, -1, None, 1.5])
 def test_what_is_no_path(path: object) -> None:
     with pytest.raises(TypeError):

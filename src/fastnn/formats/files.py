@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -136,7 +137,8 @@ def shown(value: object) -> str:
 def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Open a temporary file that takes the place of `path` in one step when the block ends well.
 
-    At any moment the old file is there whole, or the new one; after an error, the old one.
+    At any moment the old file is there whole, or the new one; after an error, the old one. Who can't read the
+    old one can't read the temporary one either.
     """
     path = resolved(path)
     if path.exists() and not (path.is_file() or path.is_dir()):
@@ -145,13 +147,14 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     if not path.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "No such folder to write a file to", str(path.parent))
     temporary = path.parent / f".fastnn-{secrets.token_hex(8)}.tmp"
+    mode = 0o600 if path.exists() else 0o666  # of which the umask takes away
     try:
-        with open(temporary, "xb") as file:
+        with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             yield file
             file.flush()
+            if path.exists():
+                keep_rights(file, path.stat())
             os.fsync(file.fileno())
-        if path.exists():
-            os.chmod(temporary, path.stat().st_mode)
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -159,6 +162,21 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         raise
     if os.name == "posix":
         keep_entry(path.parent)
+
+
+def keep_rights(file: BinaryIO, old: os.stat_result) -> None:
+    """Give a file the mode of the one that it replaces and, where that is permitted, its group and owner.
+
+    In this order nobody may read it meanwhile that may not in the end, and the mode is set while it is ours.
+    """
+    if sys.platform == "win32":
+        os.chmod(file.name, old.st_mode)
+        return
+    with contextlib.suppress(OSError):
+        os.fchown(file.fileno(), -1, old.st_gid)
+    os.fchmod(file.fileno(), stat.S_IMODE(old.st_mode))
+    with contextlib.suppress(OSError):
+        os.fchown(file.fileno(), old.st_uid, -1)
 
 
 def resolved(path: str | os.PathLike[str]) -> Path:
