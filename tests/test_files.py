@@ -133,7 +133,7 @@ class TestDamaged:
         [
             (None, "has weights, but no activations"),
             ("{", "no JSON"),
-            ("[" * 100_000, "no JSON"),
+            ("[" * 100_000, "no JSON: it has brackets in brackets, more than 100 deep"),
             ("7", "schema 7"),
             ('{"layers": []}', "schema None"),
             ('{"schema": 2, "layers": [{"activation": "relu"}]}', "schema 2"),

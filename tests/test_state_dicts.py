@@ -218,7 +218,7 @@ def test_activations_that_do_not_fit() -> None:
         ('{"0.weight":[],"__metadata__":{}}', "'0.weight' is \\[\\]"),
         ('{"0.weight":%s,"__metadata__":{"a":1}}', "its metadata is {'a': 1}"),
         ('{"0.weight":%s,"__metadata__":[]}', "its metadata is"),
-        ('{"0.weight":' + "[" * 100_000, "recursion"),
+        ('{"0.weight":' + "[" * 100_000, "more than 100 deep"),
         ("[]", "sound"),
         ('{"0.weight":%s', "no JSON"),
         ('{"0.weight":%s}\udcff', "utf-8"),

@@ -6,10 +6,12 @@ import contextlib
 import errno
 import json
 import os
+import re
 import secrets
 import stat
 import sys
 from collections.abc import Iterator
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -27,6 +29,10 @@ METHODS = {
 }
 PROTOCOLS = (b"\2", b"\3", b"\4", b"\5")  # of pickles
 MAX_SHOWN = 80
+MAX_NESTING = 100  # of JSON: under a high limit on recursion, Python's parser crashes
+STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+NO_BRACKETS = bytes(set(range(256)) - set(STEPS))
 
 
 class ModelFileError(ValueError):
@@ -122,9 +128,17 @@ def parse_json(data: bytes | str, what: str) -> Any:
 
     try:
         text = data if isinstance(data, str) else data.decode("utf-8")
+        if is_deep(text):
+            raise ValueError(f"it has brackets in brackets, more than {MAX_NESTING} deep")
         return json.loads(text, object_pairs_hook=no_name_twice, parse_constant=no_constant)
     except (ValueError, RecursionError) as error:
         raise ModelFileError(f"{what} is no JSON: {error}") from error
+
+
+def is_deep(text: str) -> bool:
+    """Whether JSON has more brackets in brackets than is parsed; those in strings don't count."""
+    brackets = STRING.sub(b"", text.encode("ascii", "replace")).translate(None, NO_BRACKETS)
+    return max(accumulate(map(STEPS.__getitem__, brackets)), default=0) > MAX_NESTING
 
 
 def shown(value: object) -> str:
