@@ -158,8 +158,11 @@ class TestDamaged:
             ({"0.weight": (2,), "2.weight": (2, 2)}, "layer 1: weight has shape (2,)"),
             ({"0.weight": (2, 2), "0.bias": (3,), "2.weight": (2, 2)}, "layer 1: bias has shape (3,)"),
             ({"0.weight": (2, 2), "2.weight": (2, 3)}, "layers[1] has weight (2, 3)"),
-            ({"0.weight": (2, 2), "2.weight": (2, 2), "4.weight": (2, 2)}, "belong to no layer: 4.weight"),
-            ({"0.weight": (2, 2), "2.weight": (2, 2), "extra": (1,)}, "belong to no layer: extra"),
+            (
+                {"0.weight": (2, 2), "2.weight": (2, 2), "4.weight": (2, 2)},
+                "belong to no layer: ['4.weight']",
+            ),
+            ({"0.weight": (2, 2), "2.weight": (2, 2), "extra": (1,)}, "belong to no layer: ['extra']"),
         ],
     )
     def test_tensors(self, path: Path, shapes: dict[str, tuple[int, ...]], complaint: str) -> None:
@@ -282,7 +285,7 @@ def test_a_weight_of_another_kind(tmp_path: Path, dtype: str) -> None:
     description = {"schema": 1, "layers": [{"activation": "relu"}]}
     tensors = {"0.weight": np.ones((2, 3), dtype)}
     safetensors.numpy.save_file(tensors, path, {"format": "pt", "fastnn": json.dumps(description)})
-    with pytest.raises(fastnn.ModelFileError, match=f"0.weight has dtype {dtype}"):
+    with pytest.raises(fastnn.ModelFileError, match=f"'0.weight' has dtype {dtype}"):
         fastnn.load(path)
 
 

@@ -215,7 +215,9 @@ class TestMembers:
         np.savez("x.npz", labels=np.arange(101), images=X)
         np.save("x.npy", X)
         assert refused(capsys, "x.npz") == "x.npz, array 'labels' has shape (101,), expected rows and columns"
-        assert refused(capsys, "x.npz", "--member", "x") == "x.npz has no array 'x'; it has labels, images"
+        assert (
+            refused(capsys, "x.npz", "--member", "x") == "x.npz has no array 'x'; it has ['labels', 'images']"
+        )
         assert "but x.npy is none" in refused(capsys, "x.npy", "--member", "images")
 
 

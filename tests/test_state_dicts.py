@@ -58,7 +58,7 @@ def test_a_file_of_fastnns_own(tmp_path: Path, activations: Any) -> None:
 @pytest.mark.parametrize("name", ["bn.num_batches_tracked", "bn.running_mean", "running_var"])
 def test_batch_normalisation(tmp_path: Path, name: str) -> None:
     state = {**STATE, name: np.array(3)}
-    message = f"{name} is of a batch normalisation.*pass the module itself"
+    message = f"'{name}' is of a batch normalisation.*pass the module itself"
     with pytest.raises(ValueError, match=message):
         fastnn.from_torch(state, activations="tanh")
     path = tmp_path / "state.safetensors"
@@ -147,16 +147,16 @@ def test_bfloat16(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"fc1.weight": None}, r"weight.*|fc1.bias of shape \(5,\) belongs to no linear layer"),
-        ({"fc1.weight": W1[0]}, r"fc1.weight of shape \(4,\) belongs to no linear layer"),
-        ({"bn.running_mean": B1}, "bn.running_mean is of a batch normalisation"),
-        ({"fc1.weight_g": W1}, r"fc1.weight_g of shape \(5, 4\) belongs to no linear layer"),
-        ({"fc1.bias": B2}, r"fc1.weight: bias has shape \(3,\), but weight \(5, 4\) expects \(5,\)"),
-        ({"fc2.weight": W1}, r"fc2.weight: .*\(5, 4\).*5 features come in|fc2.weight: bias has shape"),
-        ({"bn.num_batches_tracked": np.array(3)}, "bn.num_batches_tracked is of a batch normalisation"),
-        ({"scale": np.float32(3)}, r"scale has type float32, expected a tensor or array"),
-        ({"steps": np.array(3)}, r"steps has dtype int64, expected a tensor or array of floating-point"),
-        ({"model": {}}, "model has type dict, expected a tensor or array"),
+        ({"fc1.weight": None}, r"weight.*|'fc1.bias' of shape \(5,\) belongs to no linear layer"),
+        ({"fc1.weight": W1[0]}, r"'fc1.weight' of shape \(4,\) belongs to no linear layer"),
+        ({"bn.running_mean": B1}, "'bn.running_mean' is of a batch normalisation"),
+        ({"fc1.weight_g": W1}, r"'fc1.weight_g' of shape \(5, 4\) belongs to no linear layer"),
+        ({"fc1.bias": B2}, r"'fc1.weight': bias has shape \(3,\), but weight \(5, 4\) expects \(5,\)"),
+        ({"fc2.weight": W1}, r"'fc2.weight': .*\(5, 4\).*5 features come in|'fc2.weight': bias has shape"),
+        ({"bn.num_batches_tracked": np.array(3)}, "'bn.num_batches_tracked' is of a batch normalisation"),
+        ({"scale": np.float32(3)}, r"'scale' has type float32, expected a tensor or array"),
+        ({"steps": np.array(3)}, r"'steps' has dtype int64, expected a tensor or array of floating-point"),
+        ({"model": {}}, "'model' has type dict, expected a tensor or array"),
     ],
 )
 def test_what_does_not_belong_is_named(changes: dict[str, Any], message: str) -> None:

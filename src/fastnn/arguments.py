@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from fastnn.formats.files import resolved
+from fastnn.formats.files import resolved, visible
 
 
 class CommandError(ValueError):
@@ -56,9 +56,8 @@ def target_named(text: str, suffixes: Iterable[str]) -> Path:
 
 def printable(text: str) -> str:
     """Return a text with escapes for control characters and for what the output can't hold."""
-    visible = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     encoding = sys.stdout.encoding or "utf-8"
-    return visible.encode(encoding, "backslashreplace").decode(encoding)
+    return visible(text).encode(encoding, "backslashreplace").decode(encoding)
 
 
 def either(names: Iterable[str]) -> str:

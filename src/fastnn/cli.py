@@ -15,6 +15,7 @@ import fastnn
 from fastnn import demo, info, model_commands
 from fastnn.arguments import CommandError
 from fastnn.bench import command as bench
+from fastnn.formats.files import visible
 from fastnn.predict import command as predict
 from fastnn.show import command as show
 
@@ -110,10 +111,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def in_one_line(error: Exception) -> str:
-    """Return an error's message, naming the file of a system's error first."""
+    """Return an error's message, naming the file of a system's error first; a file's names can't forge it."""
     if isinstance(error, OSError) and error.filename is not None:
-        return f"{os.fsdecode(error.filename)}: {error.strerror}"
-    return " ".join(str(error).split()) or type(error).__name__
+        return visible(f"{os.fsdecode(error.filename)}: {error.strerror}")
+    return visible(" ".join(str(error).split())) or type(error).__name__
 
 
 @contextlib.contextmanager

@@ -141,6 +141,11 @@ def is_deep(text: str) -> bool:
     return max(accumulate(map(STEPS.__getitem__, brackets)), default=0) > MAX_NESTING
 
 
+def visible(text: str) -> str:
+    """Return a text with escapes for what could command a terminal or begin another line."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def shown(value: object) -> str:
     """Return what stands in a file, as an error message shows it: in one line, and not at length."""
     text = repr(value)

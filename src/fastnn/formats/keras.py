@@ -15,7 +15,7 @@ import numpy as np
 from fastnn.extras import need
 from fastnn.formats import trial
 from fastnn.formats.chain import Chain
-from fastnn.formats.files import parse_json, shown
+from fastnn.formats.files import parse_json, shown, visible
 from fastnn.formats.keras_config import Part, Source, member, parts
 from fastnn.formats.peers import activation_of, is_number, peer_of
 from fastnn.layers import Dense
@@ -123,7 +123,7 @@ def read_config(config: Any, source: Source) -> list[Dense]:
             if shape and len(shape) == 1 and chain.width is None:
                 chain.width = shape[0]
         except ValueError as error:
-            raise ValueError(f"{part.kind} {shown(part.name)}: {error}") from error
+            raise ValueError(f"{visible(part.kind)} {shown(part.name)}: {error}") from error
     return chain.layers()
 
 

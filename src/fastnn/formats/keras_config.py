@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from fastnn.formats.files import shown
+from fastnn.formats.files import shown, visible
 
 Array = np.ndarray[Any, Any]
 
@@ -66,7 +66,7 @@ def part_of(layer: Any, source: Source, seen: dict[str, int]) -> Part:
         raise ValueError(f"one of its layers is {shown(layer)}")
     if not is_own(layer):
         where = shown(member(layer, "module"))
-        raise ValueError(f"{kind} {shown(name)} isn't Keras's own: it comes from {where}")
+        raise ValueError(f"{visible(kind)} {shown(name)} isn't Keras's own: it comes from {where}")
     nth = seen[kind] = seen.get(kind, -1) + 1
     return Part(layer, kind, name, config, source.child(name, kind, nth))
 

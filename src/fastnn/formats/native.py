@@ -76,7 +76,7 @@ def read(path: str | os.PathLike[str]) -> tuple[list[Dense], Any]:
         except (TypeError, ValueError) as error:
             raise ModelFileError(f"{path}, layer {i + 1}: {error!s:.400}") from error
     if tensors:
-        raise ModelFileError(f"{path} has tensors that belong to no layer: {', '.join(sorted(tensors)):.80}")
+        raise ModelFileError(f"{path} has tensors that belong to no layer: {shown(sorted(tensors))}")
     return layers, golden
 
 

@@ -58,7 +58,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, Array]
         # Without elements, any length fits in a file.
         if tensor.dtype.kind != "f" or max(tensor.shape, default=0) > size:
             raise ModelFileError(
-                f"{path}: {name:.80} has dtype {tensor.dtype} and shape {tensor.shape}, "
+                f"{path}: {shown(name)} has dtype {tensor.dtype} and shape {tensor.shape}, "
                 f"expected floating-point numbers, no more than fit in {size} bytes"
             )
     return metadata, tensors
@@ -130,6 +130,6 @@ def refuse_batch_norm(names: Iterable[object]) -> None:
     for name in names:
         if str(name).rpartition(".")[2] in BATCH_NORM:
             raise ValueError(
-                f"{name!s:.80} is of a batch normalisation, which a state dict says too little of: "
+                f"{shown(name)} is of a batch normalisation, which a state dict says too little of: "
                 "pass the module itself to fastnn.from_torch"
             )

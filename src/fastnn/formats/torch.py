@@ -17,7 +17,7 @@ from fastnn.activations import check_name
 from fastnn.extras import need
 from fastnn.formats import tensors, trial
 from fastnn.formats.chain import Chain
-from fastnn.formats.files import ModelFileError, check_kind
+from fastnn.formats.files import ModelFileError, check_kind, shown
 from fastnn.formats.peers import activation_of, peer_of
 from fastnn.layers import Dense, parameter_dtype
 
@@ -50,7 +50,7 @@ def read_file(path: str | os.PathLike[str], activations: str | Sequence[str] | N
 def read_state_dict(state: Mapping[str, Any], activations: str | Sequence[str] | None) -> list[Dense]:
     """Return the dense layers of a state dict: its weights, in the natural order of their names."""
     tensors.refuse_batch_norm(state)
-    state = {name: as_array(name, value) for name, value in state.items()}
+    state = {name: as_array(shown(name), value) for name, value in state.items()}
     weights = [name for name in sorted(state, key=natural) if is_weight(name, state[name])]
     if not weights:
         raise ValueError("the state dict has no weight, expected names like '0.weight'")
@@ -58,13 +58,13 @@ def read_state_dict(state: Mapping[str, Any], activations: str | Sequence[str] |
     used = {*weights, *biases}
     for name, value in state.items():
         if name not in used:
-            raise ValueError(f"{name} of shape {value.shape} belongs to no linear layer")
+            raise ValueError(f"{shown(name)} of shape {value.shape} belongs to no linear layer")
     chain = Chain()
     for name, bias, activation in zip(weights, biases, spread(activations, len(weights)), strict=True):
         try:
             chain.linear(state[name], state.get(bias))
         except ValueError as error:
-            raise ValueError(f"{name}: {error}") from error
+            raise ValueError(f"{shown(name)}: {error}") from error
         chain.activate(activation)
     return chain.layers()
 
@@ -101,14 +101,14 @@ def is_weight(name: str, value: Array) -> bool:
     return value.ndim == 2 and name.rpartition(".")[2] == "weight"
 
 
-def as_array(name: object, value: Any) -> Array:
+def as_array(name: str, value: Any) -> Array:
     """Return a tensor as an array: bfloat16, which NumPy lacks, as float32."""
     if hasattr(value, "detach"):
         value = value.detach().cpu()
         value = (value.float() if str(value.dtype) == "torch.bfloat16" else value).numpy()
     expected = "a tensor or array of floating-point numbers"
     if not isinstance(value, np.ndarray):
-        raise wrong_type(str(name), value, expected)
+        raise wrong_type(name, value, expected)
     if value.dtype.kind != "f":
         raise TypeError(f"{name} has dtype {value.dtype}, expected {expected}")
     return value

@@ -16,6 +16,7 @@ from typing import IO, Any, BinaryIO, Literal, NamedTuple
 
 import numpy as np
 
+from fastnn.formats.files import shown
 from fastnn.predict.beside import Beside
 from fastnn.predict.tables import Array, Block, DataFileError, Options, Table
 from fastnn.predict.writers import Layout, Writer
@@ -198,7 +199,7 @@ def open_npz(path: Path, options: Options) -> list[Table]:
             names = [member.filename.removesuffix(".npy") for member in members]
             if options.member is not None:
                 if options.member not in names:
-                    raise DataFileError(f"{path} has no array {options.member!r}; it has {', '.join(names)}")
+                    raise DataFileError(f"{path} has no array {options.member!r}; it has {shown(names)}")
                 members = [members[names.index(options.member)]]
             return [open_member(path, archive, member) for member in members]
     except DataFileError:

@@ -12,7 +12,7 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, TypeProto, ValueInfoProto
 
-from fastnn.formats.files import open_file
+from fastnn.formats.files import open_file, visible
 from fastnn.formats.onnx.tensors import Array, Folder, to_array
 
 # Protocol buffers have no longer messages.
@@ -131,7 +131,8 @@ def read_node(
 ) -> Node:
     """Return a node; its label is what errors call it, and `own` are the model's own functions."""
     name, operator, domain = text(node.name), text(node.op_type), standard_domain(text(node.domain))
-    label = f"node {name[:100]!r} ({operator[:100]})" if name else f"node {i} ({operator[:100]})"
+    label = f"node {name[:100]!r}" if name else f"node {i}"
+    label += f" ({visible(operator[:100])})"
     if domain not in opsets:
         raise ValueError(f"{label} is of opset {domain or 'ai.onnx'!r}, which the model doesn't ask for")
     version = opsets[domain]
