@@ -145,6 +145,13 @@ def test_what_cannot_be_golden(path: Path, golden: Any, error: type[Exception], 
     assert not path.exists()
 
 
+def test_numbers_beyond_float32_whatever_numpy_is_told(path: Path) -> None:
+    net = Network([Dense(np.ones((2, 3), np.float32))])
+    with np.errstate(all="raise"):
+        net.save(path, golden=[1e300, 1e-300, 1.0])
+        assert fastnn.load(path) == net
+
+
 def test_too_large_to_be_golden(path: Path) -> None:
     net = Network([Dense(np.ones((1, 70_000)))])
     with pytest.raises(ValueError, match="golden has 2 examples, 1120016 bytes with their outputs"):

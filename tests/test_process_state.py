@@ -215,6 +215,33 @@ def test_conversions(call: Callable[[], Any], mode: Mapping[int, int]) -> None:
     assert same_bits(got, expected)
 
 
+HUGE = np.array([[1e300, -1e-300], [0.0, 1.0]], np.longdouble)
+HUGE[1, 0] = np.longdouble("1e4000")  # infinity, where long double is float64
+OVERFLOWS: dict[str, Callable[[], Any]] = {
+    "network": lambda: (
+        fastnn.Network([fastnn.Dense([[1e300, 1e-300]], [-1e300])], "float32").layers[0].weight
+    ),
+    "layer": lambda: fastnn.Dense([[1e300, 1e-300]], [-1e300]).astype("float32").bias,
+    "long double": lambda: fastnn.Dense(HUGE, HUGE[0]).weight,
+    "perceptron": lambda: fastnn.Perceptron(HUGE[1], HUGE[0, 1]).weights,
+    "softmax": lambda: fastnn.softmax(HUGE),
+    "softmax of columns": lambda: fastnn.softmax(HUGE, axis=0),
+    "log_softmax": lambda: fastnn.log_softmax(HUGE),
+    "tanh": lambda: fastnn.tanh(HUGE),
+    "call": lambda: fastnn.Network([fastnn.Dense([[1.0, 2.0]])], "float32")(HUGE),
+    "trace": lambda: fastnn.Network([fastnn.Dense([[1.0, 2.0]])], "float32").trace([1e300, 1e-300])[0].z,
+}
+
+
+@pytest.mark.parametrize("call", [*CONVERSIONS.values(), *OVERFLOWS.values()], ids=[*CONVERSIONS, *OVERFLOWS])
+def test_what_numpy_is_told_to_raise(call: Callable[[], Any]) -> None:
+    with np.errstate(all="ignore"):
+        expected = np.asarray(call())
+    with np.errstate(all="raise"):
+        got = np.asarray(call())
+    assert same_bits(got, expected)
+
+
 def test_a_mode_is_set_back_after_errors() -> None:
     with kept(MACHINE.upward):
         with pytest.raises(ValueError, match="x has shape"):

@@ -336,6 +336,6 @@ def frozen(array: Array, dtype: np.dtype[Any]) -> Array:
 
 
 def converted(array: Array, dtype: np.dtype[Any]) -> Array:
-    """Return the array in a dtype, rounded to nearest whatever the caller's mode is."""
-    with StandardMode():
+    """Return the array in a dtype, rounded to nearest, without a warning, whatever the caller's mode is."""
+    with np.errstate(all="ignore"), StandardMode():
         return np.asarray(array, dtype)

@@ -98,11 +98,9 @@ class Chain:
         self._finish()
         if not self._done:
             raise ValueError("no dense layer is in it")
-        with np.errstate(over="ignore"):
-            return [
-                Dense(weight, bias, activation).astype(self._dtype)
-                for (weight, bias), activation in self._done
-            ]
+        return [
+            Dense(weight, bias, activation).astype(self._dtype) for (weight, bias), activation in self._done
+        ]
 
     def _finish(self, activation: str = "identity") -> None:
         if self._linear is not None:

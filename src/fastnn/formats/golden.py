@@ -45,7 +45,7 @@ def record(network: Plan, x: ArrayLike) -> Golden:
             f"golden has {len(given)} examples, {size} bytes with their outputs; "
             f"expected 1 to {MAX_EXAMPLES}, of at most {MAX_BYTES} bytes"
         )
-    with np.errstate(over="ignore"):
+    with np.errstate(all="ignore"):
         inputs = np.ascontiguousarray(given, network.dtype)
     return Golden(inputs, network(inputs), __version__, fused())
 

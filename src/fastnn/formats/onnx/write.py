@@ -71,7 +71,7 @@ def add_activation(nodes: list[NodeProto], layer: Dense, i: int, z: str, result:
     chosen = parse(layer.activation)
     name, label = chosen.row.name, f"{i}.{chosen.row.name}"
     peer = peer_of("onnx", layer.activation)
-    with np.errstate(over="ignore"):
+    with np.errstate(all="ignore"):
         parameters = np.array(chosen.parameters, layer.dtype if name == "clip" else np.float32)
     if not np.isfinite(parameters).all():
         raise ValueError(f"layers[{i}] has activation {layer.activation}, beyond ONNX's {parameters.dtype}")
