@@ -84,6 +84,7 @@ PEERS = ("tests/test_peers.py::test_it_runs_and_reports",)
 LITTLE_SPENT = (
     "tests/models/test_onnx_damaged.py::test_little_is_spent_on_what_asks_for_much",
     "tests/models/test_onnx_limits.py::test_more_work_than_the_file_holds",
+    "tests/test_json.py::test_hostile_text_is_refused_in_time",
 )
 BENCHMARK = ("tests/test_bench.py::test_the_command",)
 ONE_MORE = ("tests/test_instructions.py::test_all_modules_are_there",)
