@@ -191,9 +191,12 @@ def keep_rights(file: BinaryIO, old: os.stat_result) -> None:
     if sys.platform == "win32":
         os.chmod(file.name, old.st_mode)
         return
-    with contextlib.suppress(OSError):
+    mode = stat.S_IMODE(old.st_mode)
+    try:
         os.fchown(file.fileno(), -1, old.st_gid)
-    os.fchmod(file.fileno(), stat.S_IMODE(old.st_mode))
+    except OSError:
+        mode &= ~stat.S_IRWXG  # which another group has now
+    os.fchmod(file.fileno(), mode)
     with contextlib.suppress(OSError):
         os.fchown(file.fileno(), old.st_uid, -1)
 
