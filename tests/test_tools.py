@@ -1,11 +1,11 @@
-"""Tools whose packages aren't installed say which group of pyproject.toml brings them."""
+"""What tools say, and that they fail, where a package isn't installed or what they are to do isn't done."""
 
 from __future__ import annotations
 
 import tomllib
 
 import pytest
-from support import ROOT, run_python
+from support import ROOT, on_linux, run_python
 
 pytestmark = pytest.mark.skipif(
     not (ROOT / "tools").exists(), reason="the tests of a wheel have no tools beside them"
@@ -37,3 +37,21 @@ def test_a_missing_package(name: str, missing: str, group: str) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"{name} needs {missing}: pip install --group {group}\n"
     assert group in tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["dependency-groups"]
+
+
+HANGING = """
+import sys, threading
+sys.path.insert(0, sys.argv[1])
+import soak
+soak.THREAD_LIMIT = 0.5
+soak.WORK = {lambda case, chance: threading.Event().wait(): 1}
+soak.main(["--seconds", "0.5", "--threads", "2"])
+"""
+
+
+@on_linux
+def test_a_soak_with_a_deadlock() -> None:
+    done = run_python(HANGING, str(ROOT / "tools"))
+    assert done.returncode == 1
+    assert done.stderr.startswith("Timeout (0:00:01)!")
+    assert "in work" in done.stderr

@@ -3,13 +3,15 @@
 Between the work there are faults: wrong and hostile arguments, signals, forks, children that are killed in
 the middle of a call, memory that runs out in a child, networks that are dropped while others use their
 layers. It ends with exit code 1 if a result was wrong, an error another one than promised, a child didn't
-come back, memory grew, or one of these faults was missing (in runs of 20 seconds or more).
+come back or a thread didn't end, memory grew, or one of these faults was missing (in runs of 20 seconds or
+more).
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import faulthandler
 import gc
 import itertools
 import os
@@ -38,6 +40,7 @@ ROWS = (0, 1, 2, 7, 16, 33, 64, 200, 1500)
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "leaky_relu(0.2)", "clip(0, 6)", "gelu", "elu", "identity")
 LAST = ("softmax", "log_softmax", "identity")
 CHILD_LIMIT = 60  # seconds
+THREAD_LIMIT = 3 * CHILD_LIMIT  # seconds that the last task of a thread may take
 COMPLETE = 20  # seconds in which every kind of work is done, on two slow processors too
 
 NO_MEMORY = "MemoryError in a child"
@@ -269,6 +272,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             done.update(counts)
 
     threads = [threading.Thread(target=work, args=(seed,)) for seed in range(options.threads)]
+    # It shows where each thread is, and ends the process: even one whose interpreter lock is never let go.
+    faulthandler.dump_traceback_later(options.seconds + THREAD_LIMIT, exit=True)
     signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
     for thread in threads:
         thread.start()
@@ -278,6 +283,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         memory.append(resident())
     for thread in threads:
         thread.join()
+    faulthandler.cancel_dump_traceback_later()
     signal.setitimer(signal.ITIMER_REAL, 0)
     settled = max(memory[: len(memory) // 2], default=0)
     if memory and memory[-1] > 1.1 * settled:
