@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tomllib
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from support import ROOT, on_linux, run_python
@@ -55,3 +59,12 @@ def test_a_soak_with_a_deadlock() -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("Timeout (0:00:01)!")
     assert "in work" in done.stderr
+
+
+@pytest.mark.skipif(not find_spec("atheris"), reason="needs atheris")
+@pytest.mark.parametrize(("bytes_at_most", "code"), [(4000, 0), (1, 1)])
+def test_a_fuzzer_that_makes_no_call(bytes_at_most: int, code: int, tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "tools" / "fuzz_calls.py"), "-runs=10", f"-max_len={bytes_at_most}"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert (done.stdout.splitlines()[-1] == "0 calls") == bool(code)

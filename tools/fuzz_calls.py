@@ -6,6 +6,7 @@ which lines of fastnn's Python run, and goes on from bytes that reached new ones
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import sys
 import tempfile
@@ -31,29 +32,40 @@ class Target:
     """Makes calls of bytes, and counts those that were enough for one."""
 
     def __init__(self) -> None:
-        self.calls = 0
+        self.calls = multiprocessing.RawValue("L", 0)  # in memory that processes share
 
     def __call__(self, data: bytes) -> None:
         """Make a call of these bytes."""
-        used = test_any_function.hypothesis.fuzz_one_input(data)
-        self.calls += used is not None
-        if used is not None and self.calls % 1000 == 0:
-            print(f"{self.calls} calls", flush=True)
+        if test_any_function.hypothesis.fuzz_one_input(data) is None:
+            return
+        self.calls.value += 1
+        if self.calls.value % 1000 == 0:
+            print(f"{self.calls.value} calls", flush=True)
 
 
-def main(options: list[str]) -> None:
-    """Try bytes until there are no more runs, or something doesn't hold."""
+def fuzz(target: Target, folder: Path, options: list[str]) -> None:
+    """Try bytes until there are no more runs, or something doesn't hold; this ends the process."""
+    found = f"-artifact_prefix={os.getcwd()}/"
+    os.chdir(folder)
+    seeds = Path(folder, "seeds")
+    seeds.mkdir()
+    for i in range(SEEDS):
+        Path(seeds, str(i)).write_bytes(os.urandom(BYTES))
+    defaults = [f"-max_len={2 * BYTES}", "-len_control=0", found]
+    atheris.Setup(["fuzz_calls", *defaults, *options, str(seeds)], target)
+    atheris.Fuzz()
+
+
+def main(options: list[str]) -> int:
+    """Fuzz in a child, as libFuzzer's end is the process's; return 0 if calls were made, and all held."""
+    target = Target()
     with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        seeds = Path(folder, "seeds")
-        seeds.mkdir()
-        for i in range(SEEDS):
-            Path(seeds, str(i)).write_bytes(os.urandom(BYTES))
-        atheris.Setup(
-            ["fuzz_calls", f"-max_len={2 * BYTES}", "-len_control=0", *options, str(seeds)], Target()
-        )
-        atheris.Fuzz()
+        child = multiprocessing.get_context("fork").Process(target=fuzz, args=(target, Path(folder), options))
+        child.start()
+        child.join()
+    print(f"{target.calls.value} calls")
+    return 0 if target.calls.value and child.exitcode == 0 else 1
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))
