@@ -43,6 +43,12 @@ def test_a_missing_package(name: str, missing: str, group: str) -> None:
     assert group in tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["dependency-groups"]
 
 
+def test_wheels_for_no_interpreter(tmp_path: Path) -> None:
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import wheels; sys.exit(wheels.main([]))"
+    done = run_python(code, str(ROOT / "tools"), PATH=str(tmp_path))
+    assert (done.returncode, done.stderr) == (1, "no wheel: there is no CPython to build one for\n")
+
+
 HANGING = """
 import sys, threading
 sys.path.insert(0, sys.argv[1])

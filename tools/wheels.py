@@ -28,10 +28,13 @@ BUILD = {} if sys.platform == "darwin" else {"FASTNN_REQUIRE_OPENMP": "1"}
 
 def main(arguments: Sequence[str]) -> int:
     """Build the sdist and the wheels, and test them."""
+    found = list(interpreters(VERSIONS))
+    if not found:
+        sys.exit("no wheel: there is no CPython to build one for")
     shutil.rmtree(DIST, ignore_errors=True)
     sdist = build_sdist(DIST)
     failed = []
-    for version, python in interpreters(VERSIONS):
+    for version, python in found:
         with tempfile.TemporaryDirectory() as folder:
             wheel = build(python, sdist, Path(folder))
             shutil.copy2(wheel, DIST)
