@@ -84,9 +84,10 @@ soak: $(INSTALLED)
 coverage: $(VENV)/.hardening $(if $(QUICK),,$(VENV)/.models)
 	$(BIN)/python tools/line_coverage.py $(QUICK)
 
-# The workflows of .github, without a look at the network.
+# The workflows of .github and what keeps their actions new, without a look at the network.
 workflows: $(VENV)/.hardening
-	$(BIN)/zizmor --offline .github/workflows
+	$(BIN)/zizmor --offline .github
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 lint: $(VENV)/.lint
