@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import subprocess
@@ -133,7 +134,7 @@ def test_a_loop_of_links(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")
     for path in (tmp_path / "a", tmp_path / "a" / "net.safetensors"):
-        with pytest.raises(OSError, match="symbolic links"):
+        with pytest.raises(OSError, match=os.strerror(errno.ELOOP)):
             NEW.save(path)
     (tmp_path / "c").symlink_to("new")
     NEW.save(tmp_path / "c")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import importlib
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -112,4 +113,4 @@ def test_a_broken_kernel_fails_only_if_asked(
 def test_a_library_that_is_not_there(benchmark: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         benchmark.main(["--quick", "--libxsmm", "missing.so"])
-    assert "argument --libxsmm: missing.so" in capsys.readouterr().err
+    assert re.search(r"argument --libxsmm: .*missing\.so", capsys.readouterr().err)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 import sys
@@ -151,7 +152,7 @@ def test_what_is_no_file_is_refused_at_once(read: Callable[[Path], Network], tmp
             with pytest.raises(ModelFileError, match=f"{path.name} is a pipe or a device, expected a file"):
                 read(path)
         (tmp_path / "loop").symlink_to("loop")
-        with pytest.raises(OSError, match="symbolic links"):
+        with pytest.raises(OSError, match=os.strerror(errno.ELOOP)):
             read(tmp_path / "loop")
 
 
