@@ -62,7 +62,7 @@ def weight(m, n):
 net = fastnn.Network([fastnn.Dense(weight(m, n), activation="relu") for n, m in pairwise(widths)])
 x, out = np.ones((rows, widths[0]), dtype, order), np.ones((rows, widths[-1]), "float32", order)
 net(x[:3], out[:3], threads=1)
-ctypes.CDLL(None).malloc_trim(0)  # else what was freed before counts as held
+getattr(ctypes.CDLL(None), "malloc_trim", int)(0)  # else what was freed before counts as held; glibc's
 Path("/proc/self/clear_refs").write_text("5")
 before = peak()
 net(x, out, threads=threads)
