@@ -75,7 +75,7 @@ def open_graph(source: str | os.PathLike[str] | ModelProto, external_data: bool)
         size = os.fstat(file.fileno()).st_size
         if size > MAX_BYTES:
             raise ValueError(f"it has {size} bytes, but an ONNX file has {MAX_BYTES} at most")
-        data = file.read()
+        data = file.read(size)
     model = ModelProto()
     try:
         model.ParseFromString(data)
