@@ -56,6 +56,28 @@ def test_cut_short(tmp_path: Path, module: str, name: str, outcome: str) -> None
     assert output_of(CUT_SHORT, str(path), module, name).startswith(outcome)
 
 
+def rewrite(path: Path) -> None:
+    """Write the same over it, in place."""
+    with open(path, "r+b") as file:
+        file.write(file.read())
+
+
+@on_posix
+def test_rewritten_in_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "net.safetensors"
+    OLD.save(path)
+    os.utime(path, (0, 0))
+    read_tensors = tensors.read_tensors
+
+    def changing(*arguments: Any) -> dict[str, Any]:
+        rewrite(path)
+        return read_tensors(*arguments)
+
+    monkeypatch.setattr(tensors, "read_tensors", changing)
+    with pytest.raises(fastnn.ModelFileError, match="changed while it was read"):
+        fastnn.load(path)
+
+
 @on_posix
 @pytest.mark.parametrize("change", [lambda path: NEW.save(path), os.remove], ids=["replaced", "removed"])
 def test_what_was_opened_is_read(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 import tempfile
 from importlib import import_module
@@ -60,8 +61,10 @@ def main(options: list[str]) -> int:
     """Fuzz in a child, as libFuzzer's end is the process's; return 0 if calls were made, and all held."""
     target = Target()
     with tempfile.TemporaryDirectory() as folder:
-        child = multiprocessing.get_context("fork").Process(target=fuzz, args=(target, Path(folder), options))
+        arguments = (target, Path(folder), options)
+        child = multiprocessing.get_context("fork").Process(target=fuzz, args=arguments, daemon=True)
         child.start()
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # which ends the child, too
         child.join()
     print(f"{target.calls.value} calls")
     return 0 if target.calls.value and child.exitcode == 0 else 1

@@ -85,6 +85,8 @@ def check(wheel: Path) -> None:
     run(BIN / "check-wheel-contents", toplevel, "--ignore=W009,W010", wheel)
     names = zipfile.ZipFile(wheel).namelist()
     sources = [name for name in names if name.endswith(NO_SOURCES)]
+    if sys.platform.startswith("linux") and not any(name.startswith("fastnn.libs/") for name in names):
+        sys.exit(f"{wheel.name} has no fastnn.libs: where is OpenMP's library?")
     if sources or wheel.stat().st_size > MOST_BYTES:
         sys.exit(f"{wheel.name} has {wheel.stat().st_size:,} bytes, and sources: {sources}")
 

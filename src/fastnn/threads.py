@@ -88,7 +88,7 @@ def _control_groups() -> Iterator[Path]:
     topmost.
     """
     try:
-        lines = _OWN_CGROUPS.read_text("utf-8", "surrogateescape").splitlines()
+        lines = os.fsdecode(_OWN_CGROUPS.read_bytes()).splitlines()
     except OSError:
         return
     for _, controllers, path in (line.split(":", 2) for line in lines if line.count(":") > 1):

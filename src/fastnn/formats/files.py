@@ -156,8 +156,8 @@ def shown(value: object) -> str:
 def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Open a temporary file that takes the place of `path` in one step when the block ends well.
 
-    At any moment the old file is there whole, or the new one; after an error, the old one. Who can't read the
-    old one can't read the temporary one either.
+    At any moment the old file is there whole, or the new one; after an error, the old one. Whom the old one's
+    mode keeps out can't read the temporary one either.
     """
     path = resolved(path)
     if path.exists() and not (path.is_file() or path.is_dir()):
@@ -195,7 +195,8 @@ def keep_rights(file: BinaryIO, old: os.stat_result) -> None:
     try:
         os.fchown(file.fileno(), -1, old.st_gid)
     except OSError:
-        mode &= ~stat.S_IRWXG  # which another group has now
+        # Another group has no more rights than it and everyone had.
+        mode &= ~stat.S_IRWXG | (mode & stat.S_IRWXO) << 3
     os.fchmod(file.fileno(), mode)
     with contextlib.suppress(OSError):
         os.fchown(file.fileno(), old.st_uid, -1)

@@ -43,7 +43,8 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, Array]
     """
     path = os.fsdecode(path)
     with open_file(path) as file:
-        size = os.fstat(file.fileno()).st_size
+        before = os.fstat(file.fileno())
+        size = before.st_size
         header = read_header(path, file, size)
         try:
             refuse_batch_norm(header)
@@ -54,6 +55,9 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, Array]
             tensors = read_tensors(file, header, size - file.tell())
         except (ValueError, OverflowError) as error:
             raise ModelFileError(f"{path} is no sound safetensors file: {error!s:.300}") from error
+        after = os.fstat(file.fileno())
+        if (after.st_size, after.st_mtime_ns) != (size, before.st_mtime_ns):
+            raise ModelFileError(f"{path} changed while it was read")
     for name, tensor in tensors.items():
         # Without elements, any length fits in a file.
         if tensor.dtype.kind != "f" or max(tensor.shape, default=0) > size:
@@ -115,7 +119,9 @@ def entry(name: str, about: object) -> Entry:
     if not isinstance(dtype, str) or not isinstance(shape, list) or not isinstance(offsets, list):
         raise ValueError(f"{shown(name)} is {shown(about)}")
     whole = all(type(n) is int and n >= 0 for n in (*shape, *offsets))
-    if dtype not in DTYPES or len(offsets) != 2 or not whole:
+    if dtype not in DTYPES:
+        raise ValueError(f"{shown(name)} has dtype {shown(dtype)}, expected one of {', '.join(DTYPES)}")
+    if len(offsets) != 2 or not whole:
         raise ValueError(f"{shown(name)} is {shown(about)}")
     return Entry(offsets[0], offsets[1], name, dtype, shape)
 
