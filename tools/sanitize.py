@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
     logs = Path(tempfile.mkdtemp(prefix="logs-", dir=folder))
     left_out = [f"--deselect={test}" for tests in tool.left_out.values() for test in tests]
     chosen = any(argument.startswith("tests") for argument in pytest_arguments)
-    tests = [*pytest_arguments, *(() if chosen else tool.tests)]
+    tests = [*pytest_arguments, *(() if chosen else ("tests",))]
     results = folder / f"{logs.name}.xml"
     pytest = ["-m", "pytest", *PYTEST, f"--junitxml={results}", *left_out, *tests]
     interrupted = run(tool, lib, logs, *pytest).returncode in (2, 3, 4)

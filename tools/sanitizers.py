@@ -22,7 +22,6 @@ class Tool:
     environment: dict[str, str] = field(default_factory=dict)
     preload: tuple[str, ...] = ()  # gcc's libraries
     wrapper: tuple[str, ...] = ()
-    tests: tuple[str, ...] = ("tests",)
     # What a report that counts has in it.
     ours: str = OURS
     # Tests that can't run under it: why, and which.
@@ -189,7 +188,7 @@ TOOLS = {
         environment={
             # Every object in memory of its own.
             "PYTHONMALLOC": "malloc",
-            # What tests do many times, fewer times: all takes 30 to 50 times as long.
+            # What tests do many times, fewer times: under it all takes far longer.
             "FASTNN_STRESS_CALLS": "20",
             "FASTNN_HOSTILE_EXAMPLES": "5",
         },
