@@ -69,7 +69,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, Array]
 
 
 def read_header(path: str, file: BinaryIO, size: int) -> dict[str, Any]:
-    """Return a file's header, in which no name may stand twice: the library doesn't mind."""
+    """Return a file's header, in which no name may stand twice."""
     length = int.from_bytes(file.read(8), "little")
     if not 2 <= length <= min(size - 8, MAX_HEADER):
         raise ModelFileError(
