@@ -180,7 +180,7 @@ TOOLS = {
         ),
         needs="gcc valgrind",
         wrapper=(
-            *("valgrind", "--quiet", "--error-limit=no", "--num-callers=30", "--trace-children=no"),
+            *("valgrind", "--quiet", "--error-limit=no", "--num-callers=12", "--trace-children=no"),
             # Where memory was freed isn't noted down: that would take a quarter more time.
             *("--keep-stacktraces=alloc", "--leak-check=full", "--show-leak-kinds=definite"),
             "--log-file={logs}/valgrind.%p",
