@@ -272,6 +272,10 @@ def compiler_version(compiler: Any) -> str:
     return out.stdout.splitlines()[0]
 
 
+if {"build_ext", "bdist_wheel", "editable_wheel"} & set(sys.argv):
+    missing = runpy.run_path("tools/check_machine.py")["missing_compiler"]()
+    if missing:
+        sys.exit(f"fastnn: {missing}")
 generated = runpy.run_path("tools/generate.py")["write_all"](Path(GENERATED))
 extensions = [core_extension("dispatch"), core_extension("engine")]
 extensions += [kernel_extension(isa, bits) for isa in target_isas() for bits in (32, 64)]

@@ -26,7 +26,10 @@ def main() -> None:
         net = fastnn.open_model(options.model)
     except (OSError, ImportError, fastnn.ModelFileError) as error:
         parser.error(str(error))
-    data = pa.dataset.dataset(sorted(options.folder.glob("*.parquet")), format="parquet")
+    files = sorted(options.folder.glob("*.parquet"))
+    if not files:
+        parser.error(f"{options.folder} has no Parquet files")
+    data = pa.dataset.dataset(files, format="parquet")
     if len(data.schema) != net.n_inputs:
         raise SystemExit(f"{options.folder} has {len(data.schema)} columns, the model {net.n_inputs} inputs")
 

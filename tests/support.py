@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from itertools import pairwise
@@ -85,14 +86,34 @@ def with_parameters(row: Activation) -> Iterator[str]:
 SPELLINGS = tuple(name for row in TABLE if not row.row_wise for name in with_parameters(row))
 
 
+@contextmanager
+def signals_as_usual() -> Iterator[None]:
+    """Let programs that are started meanwhile ignore no signals, where whoever started the tests does.
+
+    So do nohup, and shells what scripts put in the background.
+    """
+    names = ("SIGINT", "SIGTERM", "SIGHUP")
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    ignored = [number for number in numbers if signal.getsignal(number) == signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        for number in ignored:
+            signal.signal(number, signal.SIG_IGN)
+
+
 def interrupt(*command: str, wait: float = 0, seconds: float = 30) -> tuple[int, list[str]]:
     """Start a command, interrupt it as Ctrl-C does, its children too; return its exit code and what it says.
 
     That comes when it has printed a line and some time has passed; it has so many seconds to end.
     """
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    ) as running:
+    with signals_as_usual():
+        program = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+    with program as running:
         assert running.stdout is not None
         running.stdout.readline()
         time.sleep(wait)

@@ -45,11 +45,12 @@ class TestNames:
             ("relu(", "relu"),
             ("softmax(1)", "softmax"),
             *[
-                (f"leaky_relu{rest}", "leaky_relu(slope), with finite numbers")
+                (f"leaky_relu{rest}", "leaky_relu(slope), with finite numbers, such as leaky_relu(0.01)")
                 for rest in (
                     "(",
                     "()",
                     "(a)",
+                    "(slope=0.1)",
                     "(0.1",
                     "(0.1))",
                     "(0.1)x",
@@ -60,7 +61,7 @@ class TestNames:
                     "(1e999)",
                 )
             ],
-            ("clip(0, 1, 2)", "clip(low, high), with finite numbers"),
+            ("clip(0, 1, 2)", "clip(low, high), with finite numbers, such as clip(0, 6)"),
         ],
     )
     def test_wrong_parameters(self, name: str, expected: str) -> None:

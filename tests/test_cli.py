@@ -11,6 +11,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from support import ISAS, interrupt, run_python
 
@@ -166,6 +167,17 @@ class TestModelFiles:
         NET.save(tmp_path / "model")
         assert printed("convert", str(tmp_path / "model"), str(tmp_path / "net.safetensors")) == ""
         assert fastnn.load(tmp_path / "net.safetensors") == NET
+
+    def test_convert_to_itself(self, tmp_path: Path) -> None:
+        path, link = tmp_path / "net.safetensors", tmp_path / "link.safetensors"
+        NET.save(path, golden=np.ones((2, NET.n_inputs)))
+        link.hardlink_to(path)
+        before = path.read_bytes()
+        for target in (path, link):
+            done = fastnn_command("convert", str(path), str(target))
+            assert (done.returncode, done.stdout) == (1, "")
+            assert done.stderr == f"fastnn convert: error: {path} can't be both A and B\n"
+        assert path.read_bytes() == before
 
     def test_errors_are_one_line(self, tmp_path: Path) -> None:
         path = tmp_path / "net.safetensors"

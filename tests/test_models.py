@@ -71,6 +71,16 @@ def test_what_is_no_path(call: Callable[[Any], object]) -> None:
             call(value)
 
 
+@pytest.mark.parametrize("name", ["net\0", "net\ud800"], ids=ascii)
+@pytest.mark.parametrize(
+    "read", [fastnn.open_model, fastnn.load, fastnn.from_torch, fastnn.from_keras, fastnn.from_onnx]
+)
+def test_names_that_no_file_can_have(read: Callable[[Any], object], name: str) -> None:
+    with pytest.raises(ValueError, match="null|surrogates"):
+        read(name)
+    assert "no file can have that name" in " ".join((read.__doc__ or "").split())
+
+
 @pytest.mark.parametrize("protocol", range(2, 6))
 def test_no_pickle_is_opened(tmp_path: Path, protocol: int) -> None:
     for name in ("net.safetensors", "net.pkl"):

@@ -38,7 +38,10 @@ class TestCsv:
             ('1,2,3,4\n1,2,3,"4"5\n', "x.csv, line 2: ',' expected after '\"'"),
             ("", "x.csv is empty"),
             ("\n\n", "x.csv is empty"),
-            ("1;2;3;4\n", "x.csv has 1 column, but the network expects 4; --columns chooses some"),
+            (
+                "1;2;3;4\n",
+                "x.csv has 1 column, but the network expects 4; commas part columns, nothing else does",
+            ),
         ],
     )
     def test_faults_are_named_with_their_line(

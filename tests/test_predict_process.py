@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from predicting import NET, X, in_a_folder_with_the_model
-from support import PEAK, on_linux, output_of, same_bits
+from support import PEAK, on_linux, output_of, same_bits, signals_as_usual
 
 from fastnn.streaming import BLOCK_BYTES
 
@@ -35,19 +35,12 @@ def sparse_file(path: str, rows: int) -> None:
 
 
 @pytest.fixture
-def signals_as_usual() -> Iterator[None]:
-    """Commands don't ignore signals where whoever started the tests does, as nohup would."""
-    ignored = [
-        n for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) == signal.SIG_IGN
-    ]
-    for number in ignored:
-        signal.signal(number, signal.SIG_DFL)
-    yield
-    for number in ignored:
-        signal.signal(number, signal.SIG_IGN)
+def usual_signals() -> Iterator[None]:
+    with signals_as_usual():
+        yield
 
 
-@pytest.mark.usefixtures("signals_as_usual")
+@pytest.mark.usefixtures("usual_signals")
 class TestSignals:
     @pytest.mark.parametrize(
         ("number", "code", "says"),

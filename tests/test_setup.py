@@ -22,6 +22,12 @@ def test_a_build_that_must_have_openmp(tmp_path: Path) -> None:
     assert message.startswith(f"fastnn: {compiler} has no OpenMP, and FASTNN_REQUIRE_OPENMP is 1")
 
 
+@needs_what_builds
+def test_a_build_without_a_compiler(tmp_path: Path) -> None:
+    message = refusal_to_build(tmp_path, CC=str(tmp_path / "none"))
+    assert message.startswith(f"fastnn: no C compiler that works ({tmp_path / 'none'}): install one")
+
+
 # As far as that goes on another system: which modules are chosen, and what compilers are told.
 AS_ON_MACOS = """
 import os, platform, runpy, sys

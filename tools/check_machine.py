@@ -10,22 +10,28 @@ import sys
 import sysconfig
 import tempfile
 
+VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
+
 
 def missing():
     """Return what to install, or None."""
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
     if sys.version_info < (3, 11):
-        return f"Python {version} is too old: install Python 3.11 or newer and call make PYTHON=python3.11"
+        return f"Python {VERSION} is too old: install Python 3.11 or newer and call make PYTHON=python3.11"
     try:
         import ensurepip  # noqa: F401
         import venv  # noqa: F401
     except ImportError:
-        return f"Python has no venv: install it (Debian, Ubuntu: apt install python{version}-venv)"
+        return f"Python has no venv: install it (Debian, Ubuntu: apt install python{VERSION}-venv)"
+    return missing_compiler()
+
+
+def missing_compiler():
+    """Return what to install to compile, or None: setup.py asks early, a minute before it compiles."""
     include = sysconfig.get_paths()["include"]
     if not os.path.exists(os.path.join(include, "Python.h")):
         return (
             f"Python.h not found: install Python's headers "
-            f"(Debian, Ubuntu: apt install python{version}-dev; Fedora: dnf install python{version}-devel)"
+            f"(Debian, Ubuntu: apt install python{VERSION}-dev; Fedora: dnf install python{VERSION}-devel)"
         )
     compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc") or ["cc"]
     if sys.platform != "win32" and not compiles(compiler, include):

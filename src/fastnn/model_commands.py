@@ -39,6 +39,8 @@ def model_target(text: str) -> Path:
 
 def convert(options: argparse.Namespace) -> None:
     """Write a model in another format."""
+    if options.target.exists() and options.target.samefile(options.source):
+        raise CommandError(f"{options.source} can't be both A and B")
     net = opened(options.source, options.activations)
     try:
         WRITERS[options.target.suffix.lower()](net, options.target)

@@ -60,9 +60,9 @@ def from_torch(model: Any, activations: str | Sequence[str] | None = None) -> Ne
         their names (layer 2 before layer 10), without batch normalisation, whose place and epsilon it
         doesn't have. Nothing is read from a pickle, as ``torch.save`` writes.
     activations : str or sequence of str, optional
-        What a state dict leaves open: the layers' activations, of which the last may be left out, for
-        identity. One name is that of all layers but the last, of which there must be some. With a module,
-        its state dict is taken.
+        What a state dict leaves open, and a module whose ``forward`` calls functions: the layers'
+        activations, of which the last may be left out, for identity. One name is that of all layers but the
+        last, of which there must be some.
 
     Returns
     -------
@@ -78,13 +78,14 @@ def from_torch(model: Any, activations: str | Sequence[str] | None = None) -> Ne
     TypeError
         If the model is none of these.
     ValueError
-        If the module has a part that fastnn can't do, or on trial does something else than its children; or
-        activations is missing, or doesn't fit.
+        If the module has a part that fastnn can't do, or on trial does something else than its children, or
+        than its weights with these activations; or activations is missing, or doesn't fit; or no file can
+        have that name.
 
     Notes
     -----
     A module is tried on eight rows of random numbers, in float64, and its outputs are compared with the
-    network's.
+    network's. A state dict can't be: it is taken at its word.
 
     Examples
     --------
@@ -103,9 +104,7 @@ def from_torch(model: Any, activations: str | Sequence[str] | None = None) -> Ne
     from fastnn.formats import torch
 
     if torch.is_module(model):
-        if activations is None:
-            return Network(torch.read_module(model))
-        model = model.state_dict()
+        return Network(torch.read_module(model, activations))
     is_path = isinstance(model, str | os.PathLike)
     if not is_path and not isinstance(model, Mapping):
         raise wrong_type("model", model, "a torch.nn.Module, a state dict, or the path of one")
@@ -195,7 +194,7 @@ def from_keras(model: Any) -> Network:
         If the model is neither.
     ValueError
         If the model isn't built, isn't a chain, or has a layer or activation that fastnn hasn't; or on trial
-        does something else than its layers.
+        does something else than its layers; or no file can have that name.
     ImportError
         If h5py isn't installed, and model is a file.
 
@@ -293,6 +292,8 @@ def from_onnx(
     ------
     TypeError
         If model is none of these.
+    ValueError
+        If no file can have that name: it holds a null character, say.
     OSError
         If the file can't be read.
     ModelFileError

@@ -164,6 +164,19 @@ class TestModules:
             fastnn.from_torch(module)
         agree(module, fastnn.from_torch(module, activations=["relu"]))
         agree(module, fastnn.from_torch(module, activations="relu"))
+        for activations in ("tanh", ["relu", "softmax"]):
+            with pytest.raises(
+                ValueError, match=r"Functional does something else than its weights.*other num"
+            ):
+                fastnn.from_torch(module, activations)
+
+        class Residual(Functional):
+            def forward(self, x: Any) -> Any:
+                return x + super().forward(x)
+
+        for given in (None, "relu"):
+            with pytest.raises(ValueError, match="Residual does something else than its"):
+                fastnn.from_torch(Residual(), given)
 
         class Fails(Functional):
             def forward(self, x: Any) -> Any:
@@ -191,6 +204,13 @@ class TestModules:
 
         with pytest.raises(ValueError, match="other numbers come out"):
             fastnn.from_torch(NoneFinite())
+
+    def test_activations_beside_the_children(self) -> None:
+        module = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 3), nn.Softmax(1))
+        agree(module, fastnn.from_torch(module, ["relu", "softmax"]))
+        for activations in ("relu", "tanh", ["tanh", "softmax"]):
+            with pytest.raises(ValueError, match="Sequential does something else than its weights"):
+                fastnn.from_torch(module, activations)
 
     def test_what_cannot_be_copied(self) -> None:
         prune = pytest.importorskip("torch.nn.utils.prune")

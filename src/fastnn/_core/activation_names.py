@@ -26,8 +26,10 @@ class Chosen(NamedTuple):
 
     def __str__(self) -> str:
         """Return its name, with the parameters unless all are the defaults."""
-        if self.parameters == defaults(self.row):
-            return self.row.name
+        return self.row.name if self.parameters == defaults(self.row) else self.in_full()
+
+    def in_full(self) -> str:
+        """Return its name with all parameters."""
         return f"{self.row.name}({', '.join(repr(p).removesuffix('.0') for p in self.parameters)})"
 
 
@@ -58,7 +60,7 @@ def parse(name: object) -> Chosen:
         sound = False
     if not sound:
         signature = f"({', '.join(label for label, _ in row.parameters)})" if row.parameters else ""
-        numbers = ", with finite numbers" if signature else ""
+        numbers = f", with finite numbers, such as {PLAIN[stem].in_full()}" if signature else ""
         raise ValueError(f"activation is {name!r}, expected {stem}{signature}{numbers}")
     return Chosen(number, given + plain[len(given) :])
 

@@ -55,8 +55,9 @@ def kind_of(path: str | os.PathLike[str]) -> str:
         return "safetensors"
     if is_pickle(start):
         raise ModelFileError(
-            f"{name} is a pickle, which could run any code: it isn't opened. Where you trust it, load it "
-            "there, and save what can be read: safetensors.torch.save_file(module.state_dict(), path)"
+            f"{name} is a pickle, which could run any code: it isn't opened. If you trust it, "
+            "load it with what wrote it, and save what fastnn makes of that: "
+            "fastnn.from_torch(module).save(path), or fastnn.from_sklearn(estimator).save(path)"
         )
     if start.startswith(b"\x89HDF"):
         raise ModelFileError(f"{name} is HDF5, which Keras has given up: load it there, save it as .keras")

@@ -72,7 +72,10 @@ def read_state_dict(state: Mapping[str, Any], activations: str | Sequence[str] |
 def spread(activations: str | Sequence[str] | None, n_layers: int) -> list[str]:
     """Return an activation for each layer: one name is for all but the last, and the last may be left out."""
     if activations is None:
-        raise ValueError("activations is missing: a state dict doesn't say which they are")
+        raise ValueError(
+            "activations is missing: a state dict doesn't say which they are; one name, such as 'relu', is "
+            "that of all layers but the last"
+        )
     if isinstance(activations, str) and n_layers == 1 and activations != "identity":
         raise ValueError(
             f"activations is {activations!r}, one name, which all layers but the last have, "
@@ -114,8 +117,8 @@ def as_array(name: str, value: Any) -> Array:
     return value
 
 
-def read_module(module: Any) -> list[Dense]:
-    """Return the dense layers of a module whose children, in order, are all that it does."""
+def read_module(module: Any, activations: str | Sequence[str] | None) -> list[Dense]:
+    """Return the layers that do what a module does: its children, or its weights with these activations."""
     try:
         dtype = parameter_dtype(*(as_array(name, value) for name, value in module.named_parameters()))
         # In float64 the layers and the module can be told apart by their outputs.
@@ -123,15 +126,27 @@ def read_module(module: Any) -> list[Dense]:
     except (RuntimeError, NotImplementedError) as error:
         # Weights that a hook computes, as pruning does, or on the device "meta", which holds none.
         raise ValueError(f"the module can't be copied: {error!s:.300}") from error
+    if activations is None:
+        layers = children(model)
+        meaning = "its children, one after the other: where it calls functions, pass activations too"
+    else:
+        layers = read_state_dict(model.state_dict(), activations)
+        meaning = f"its weights, one after the other, with activations {activations!r:.200}"
+    why = difference(model, layers)
+    if why is not None:
+        raise ValueError(f"the forward of {type(model).__name__} does something else than {meaning} ({why})")
+    return [layer.astype(dtype) for layer in layers]
+
+
+def children(model: Any) -> list[Dense]:
+    """Return the layers that a module's children are, one after the other."""
     chain = Chain()
     for name, part in leaves(model, ""):
         try:
             add(chain, part)
         except ValueError as error:
             raise ValueError(f"{name or 'the module'} ({type(part).__name__}): {error}") from error
-    layers = chain.layers()
-    compare(model, layers)
-    return [layer.astype(dtype) for layer in layers]
+    return chain.layers()
 
 
 def leaves(module: Any, name: str) -> Iterator[tuple[str, Any]]:
@@ -165,22 +180,17 @@ def add(chain: Chain, part: Any) -> None:
         raise ValueError(f"fastnn has no equal of {part}")
 
 
-def compare(model: Any, layers: Sequence[Dense]) -> None:
-    """Raise unless the layers do what the module does: its forward may do more than its children."""
+def difference(model: Any, layers: Sequence[Dense]) -> str | None:
+    """Return what shows that the layers don't do what the module's forward does, or None."""
     torch = need("torch", "Reading a module")
     x = trial.rows(layers)
     try:
         with torch.no_grad():
             expected = as_array("its output", model(torch.from_numpy(x)))
         limit = TOLERANCE * trial.largest(expected, axis=0)
-        why = None if trial.same(expected, trial.outputs(layers, x), limit) else "other numbers come out"
+        return None if trial.same(expected, trial.outputs(layers, x), limit) else "other numbers come out"
     except (TypeError, ValueError, RuntimeError) as error:
-        why = str(error)
-    if why is not None:
-        raise ValueError(
-            f"the forward of {type(model).__name__} does something else than its children, one after the "
-            f"other: pass its state_dict() and activations ({why})"
-        )
+        return str(error)
 
 
 def write(layers: Sequence[Dense]) -> Any:

@@ -73,6 +73,8 @@ def open_sources(path: Path, options: Options, wanted: Sequence[str] | None, n_i
         if len(source.columns) != n_inputs:
             found = f"{len(source.columns)} column{'s' * (len(source.columns) != 1)}"
             chosen, advice = (" chosen", "") if wanted else ("", "; --columns chooses some")
+            if source.table.width == 1 and source.table.path.suffix.lower() == ".csv":
+                advice = "; commas part columns, nothing else does"
             raise DataFileError(
                 f"{source.table.label} has {found}{chosen}, but the network expects {n_inputs}{advice}"
             )
