@@ -76,7 +76,7 @@ def test_what_is_no_path(call: Callable[[Any], object]) -> None:
     "read", [fastnn.open_model, fastnn.load, fastnn.from_torch, fastnn.from_keras, fastnn.from_onnx]
 )
 def test_names_that_no_file_can_have(read: Callable[[Any], object], name: str) -> None:
-    with pytest.raises(ValueError, match="null|surrogates"):
+    with pytest.raises(ValueError, match=r"null|surrogates"):
         read(name)
     assert "no file can have that name" in " ".join((read.__doc__ or "").split())
 

@@ -221,7 +221,7 @@ class TestCommand:
         assert "replaced if it is there" in " ".join(capsys.readouterr().out.split())
 
     @pytest.mark.parametrize(
-        "arguments", [["--range", "0", "x"], ["--range", "0", "inf"], ["-o", "none/a.html"]]
+        "arguments", [["--range", "0", "x"], ["--range", "0", "inf"], ["-o", "none/a.html"], ["-o", "a.npy"]]
     )
     def test_wrong_arguments(self, model: Path, arguments: list[str]) -> None:
         with pytest.raises(SystemExit, match="2"):
@@ -231,7 +231,7 @@ class TestCommand:
         ("arguments", "message"),
         [
             (["net.safetensors", "--range", "1", "1"], "--range is 1 1, expected LOW < HIGH"),
-            (["net.safetensors", "-o", "net.safetensors"], "is the model itself"),
+            (["net.html", "-o", "net.html"], "is the model itself"),
             (["broken.safetensors"], "broken.safetensors"),
             (["missing.safetensors"], "missing.safetensors"),
         ],
@@ -241,9 +241,11 @@ class TestCommand:
     ) -> None:
         before = model.read_bytes()
         Path("broken.safetensors").write_bytes(before[:-1])
+        Path("net.html").write_bytes(before)
         assert cli.main(["show", *arguments]) == 1
         error = capsys.readouterr().err
         assert error.startswith("fastnn show: error: ")
         assert message in error
-        assert model.read_bytes() == before
-        assert sorted(path.name for path in Path().iterdir()) == ["broken.safetensors", "net.safetensors"]
+        assert model.read_bytes() == Path("net.html").read_bytes() == before
+        names = sorted(path.name for path in Path().iterdir())
+        assert names == ["broken.safetensors", "net.html", "net.safetensors"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -179,3 +181,12 @@ class TestErrors:
     def test_batch_size(self, size: Any, kind: type[Exception]) -> None:
         with pytest.raises(kind, match=r"batch_size (is|has) .*, expected an integer from 1 up"):
             network().predict(rows(3), size)
+
+
+def test_progress_without_a_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = io.StringIO()
+    closed.close()
+    x = np.ones((10, network().n_inputs), np.float32)
+    for stderr in (None, closed):
+        monkeypatch.setattr(sys, "stderr", stderr)
+        assert same_bits(network().predict(x, progress=True), network()(x))

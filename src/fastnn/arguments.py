@@ -56,7 +56,7 @@ def target_named(text: str, suffixes: Iterable[str]) -> Path:
 
 def printable(text: str) -> str:
     """Return a text with escapes for control characters and for what the output can't hold."""
-    encoding = sys.stdout.encoding or "utf-8"
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"  # a closed stdout is None
     return visible(text).encode(encoding, "backslashreplace").decode(encoding)
 
 

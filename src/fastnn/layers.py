@@ -67,12 +67,12 @@ class Dense:
     @property
     def weight(self) -> Array:
         """The weights, (n_outputs, n_inputs), read-only."""
-        return self._weight.view()
+        return handed_out(self._weight)
 
     @property
     def bias(self) -> Array | None:
         """The biases, (n_outputs,), read-only, or None."""
-        return None if self._bias is None else self._bias.view()
+        return None if self._bias is None else handed_out(self._bias)
 
     @property
     def activation(self) -> str:
@@ -131,8 +131,10 @@ class Dense:
 
     def plan_row(self, activation: str | None = None) -> tuple[Array, Array, Chosen]:
         """Return what the engine needs: weight, bias, and the activation."""
-        bias = np.zeros(self.n_outputs, self.dtype) if self._bias is None else self._bias
-        return self._weight, bias, parse(activation or self._activation)
+        bias = self.bias
+        if bias is None:
+            bias = np.zeros(self.n_outputs, self.dtype)
+        return self.weight, bias, parse(activation or self._activation)
 
     @cached_property
     def _plan(self) -> Plan:
@@ -190,12 +192,13 @@ class Dense:
         return hash(self._key())
 
     def _key(self) -> tuple[object, ...]:
-        # + 0.0 makes -0 and 0, which are equal, equal bytes.
-        bias = None if self._bias is None else (self._bias + 0.0).tobytes()
-        return self._activation, self.dtype, self._weight.shape, (self._weight + 0.0).tobytes(), bias
+        with np.errstate(all="ignore"):  # + 0.0 makes -0 and 0, which are equal, equal bytes
+            bias = None if self._bias is None else (self._bias + 0.0).tobytes()
+            weight = (self._weight + 0.0).tobytes()
+        return self._activation, self.dtype, self._weight.shape, weight, bias
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Dense, (self._weight, self._bias, self._activation)
+        return Dense, (self.weight, self.bias, self._activation)
 
 
 class Perceptron:
@@ -328,11 +331,16 @@ def check_dtype(dtype: DTypeLike) -> np.dtype[Any]:
 
 
 def frozen(array: Array, dtype: np.dtype[Any]) -> Array:
-    """Return a C-contiguous copy over bytes, which nothing can make writable.
+    """Return a C-contiguous copy over bytes, which nothing can make writable."""
+    return np.ndarray(array.shape, dtype, buffer=converted(array, dtype).tobytes())
 
-    It is a view, so that views of it lead to what is behind it: arrays' shapes can be set.
+
+def handed_out(array: Array) -> Array:
+    """Return an array of its own over a frozen one's bytes.
+
+    A view would lead to the frozen one as its base, whose shape can be set, and its memory by __setstate__.
     """
-    return np.ndarray(array.shape, dtype, buffer=converted(array, dtype).tobytes()).view()
+    return np.ndarray(array.shape, array.dtype, buffer=array.base)
 
 
 def converted(array: Array, dtype: np.dtype[Any]) -> Array:

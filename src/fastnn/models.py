@@ -84,8 +84,9 @@ def from_torch(model: Any, activations: str | Sequence[str] | None = None) -> Ne
 
     Notes
     -----
-    A module is tried on eight rows of random numbers, in float64, and its outputs are compared with the
-    network's. A state dict can't be: it is taken at its word.
+    A module is tried in float64 on eight rows of random numbers, small and large, and on zeros, and its
+    outputs are compared with the network's; a vector of outputs is taken for a column. A state dict can't be
+    tried: it is taken at its word.
 
     Examples
     --------

@@ -99,10 +99,9 @@ class NoBar:
 
 
 def progress_bar(total: int | None, shown: bool | None) -> AbstractContextManager[Any]:
-    """Return a bar that counts rows on stderr; `shown` None is where that is a terminal."""
-    if shown is None:
-        shown = sys.stderr is not None and sys.stderr.isatty()
-    if not shown:
+    """Return a bar that counts rows on stderr, if that is open; `shown` None is where that is a terminal."""
+    is_open = sys.stderr is not None and not sys.stderr.closed
+    if not is_open or not (sys.stderr.isatty() if shown is None else shown):
         return nullcontext(NoBar())
     from tqdm import tqdm  # an import that few need
 

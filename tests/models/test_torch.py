@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,24 @@ class TestModules:
             ):
                 fastnn.from_torch(module, activations)
 
+        class Limited(Functional):
+            def forward(self, x: Any) -> Any:
+                return self.fc2(torch.relu(self.fc1(x.clamp(-50, 50))))
+
+        class Vector(Functional):
+            def __init__(self) -> None:
+                super().__init__()
+                self.fc2 = nn.Linear(4, 1)
+
+            def forward(self, x: Any) -> Any:
+                return super().forward(x).squeeze(-1)
+
+        with pytest.raises(ValueError, match=r"Limited .*other numbers come out.*state_dict\(\)"):
+            fastnn.from_torch(Limited(), "relu")
+        vector, x = Vector(), torch.ones(3, 4)
+        expected = vector(x).detach().numpy()
+        np.testing.assert_allclose(fastnn.from_torch(vector, "relu")(x)[:, 0], expected, rtol=1e-5)
+
         class Residual(Functional):
             def forward(self, x: Any) -> Any:
                 return x + super().forward(x)
@@ -184,6 +203,20 @@ class TestModules:
 
         with pytest.raises(ValueError, match="Fails does something else"):
             fastnn.from_torch(Fails())
+
+        class Looks(Functional):
+            def forward(self, x: Any) -> Any:
+                return {}[x.dtype]
+
+        with pytest.raises(ValueError, match=r"Looks .*it raises KeyError: torch\.float64"):
+            fastnn.from_torch(Looks(), "relu")
+
+        class Pair(Functional):
+            def forward(self, x: Any) -> Any:
+                return self.fc1(x)[:, :2]
+
+        with pytest.raises(ValueError, match=r"its output has shape \(8, 2\), the layers' has \(8, 4\)"):
+            fastnn.from_torch(Pair(), "relu")
 
         class Unlike(nn.Module):
             def __init__(self) -> None:
@@ -216,7 +249,9 @@ class TestModules:
         prune = pytest.importorskip("torch.nn.utils.prune")
         pruned = nn.Sequential(nn.Linear(4, 4), nn.ReLU())
         prune.l1_unstructured(pruned[0], "weight", 0.5)
-        for module in (pruned, nn.Sequential(nn.Linear(4, 4, device="meta"))):
+        locked = nn.Sequential(nn.Linear(4, 4))
+        locked.lock = threading.Lock()
+        for module in (pruned, locked, nn.Sequential(nn.Linear(4, 4, device="meta"))):
             with pytest.raises(ValueError, match=r"can't be copied|meta"):
                 fastnn.from_torch(module)
 

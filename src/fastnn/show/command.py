@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from fastnn import models
-from fastnn.arguments import CommandError, printable, target
+from fastnn.arguments import CommandError, printable, target_named
 from fastnn.formats.files import replacing
 from fastnn.show.page import exact, page
 
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o",
         "--output",
-        type=target,
+        type=page_target,
         metavar="PAGE.html",
         help="the page, replaced if it is there (default: MODEL's name with .html, in the current folder)",
     )
@@ -38,6 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar=("LOW", "HIGH"),
         help="of the inputs' sliders (default: -3 3)",
     )
+
+
+def page_target(text: str) -> Path:
+    """Return the path of a page that can be written."""
+    return target_named(text, (".html", ".htm"))
 
 
 def finite(text: str) -> float:
@@ -70,6 +75,6 @@ def run(options: argparse.Namespace) -> None:
 def beside(model: Path) -> Path:
     """Return the page that is written unless another is asked for."""
     try:
-        return target(f"{model.stem}.html")
+        return page_target(f"{model.stem}.html")
     except argparse.ArgumentTypeError as error:
         raise CommandError(f"{error}; --output names another page") from None
