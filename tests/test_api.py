@@ -178,14 +178,14 @@ class TestObjects:
         assert a != Dense([[0.0, 1.0]], [0.0], "relu")
         assert a != Dense([[0.0], [1.0]], [0.0, 0.0])
         assert a != Dense([[0.0, 1.0]])
+        assert a != Network([a])
+        assert a != a.astype("float32")
 
     def test_signalling_nan_under_strict_errors(self) -> None:
         signalling = np.array([[0x7FA00000]], "u4").view("f4")
         with np.errstate(all="raise"):
             assert Dense(signalling) == Dense(signalling)
             assert hash(Dense(signalling)) == hash(Dense(signalling))
-        assert a != Network([a])
-        assert a != a.astype("float32")
 
     def test_later_changes_of_the_arguments_do_nothing(self) -> None:
         weight, bias = np.ones((2, 2)), np.ones(2)
