@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from support import CC, ROOT, needs_what_builds, output_of, refusal_to_build, run_python
 
+from fastnn import _build_info
+
 COMPILER = f"""#!/bin/sh
 case " $* " in *" -fopenmp "*) exit 1;; esac
 exec {CC} "$@"
@@ -70,3 +72,14 @@ def test_two_machines_at_once_on_macos() -> None:
         "fastnn: ARCHFLAGS is -arch x86_64 -arch arm64, but each machine has sources"
     )
     assert done.stderr.count("\n") == 1
+
+
+GENERATED = ROOT / "build" / "cython" / "src" / "fastnn" / "_core"
+
+
+@pytest.mark.skipif(not GENERATED.exists(), reason="needs what Cython wrote")
+def test_every_module_leaves_the_lock_off_in_free_threaded_builds() -> None:
+    modules = {file.stem: file.read_text("utf-8") for file in GENERATED.rglob("*.c")}
+    assert len(modules) == 2 + 2 * len(_build_info.ISAS)
+    for name, text in modules.items():
+        assert "#define __Pyx_FREETHREADING_COMPATIBLE Py_MOD_GIL_NOT_USED" in text, name
