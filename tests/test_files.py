@@ -240,8 +240,12 @@ except OSError as error:
                 "has 12,500 layers.* bytes, expected at most 2,097,152$",
             ),
             ([Dense(np.ones((0, 1000)))], r"layers\[0\] has weight \(0, 1000\), but no elements"),
+            (
+                [Dense(np.ones((400, 30))), *[Dense(np.ones((0, 400))), Dense(np.ones((400, 0)))] * 2000],
+                r"layers\[1\] has weight \(0, 400\), but no elements: with the other layers' lengths,",
+            ),
         ],
-        ids=["many layers", "no elements"],
+        ids=["many layers", "no elements", "many without elements"],
     )
     def test_what_could_not_be_read(self, path: Path, layers: list[Dense], message: str) -> None:
         network().save(path)
@@ -255,6 +259,17 @@ except OSError as error:
         net = Network([Dense([[1.0]], [0.0], "relu")] * 12_100)
         net.save(path)
         assert fastnn.load(path) == net
+
+    @pytest.mark.parametrize("bias", [None, [0.5]])
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    def test_the_longest_layers_for_their_bytes(self, path: Path, bias: Any, dtype: Any) -> None:
+        one = Dense(np.ones((1, 1), dtype), None if bias is None else dtype(bias))
+        wide = [Dense(np.ones((900, 1), dtype), np.ones(900, dtype)), Dense(np.ones((1, 900), dtype))]
+        empty = [Dense(np.ones((0, 1), dtype)), Dense(np.ones((1, 0), dtype), np.ones(1, dtype))]
+        for layers in ([one], [one] * 3000, wide * 500, empty * 1500, [one, *wide, *empty] * 300):
+            net = Network(layers)
+            net.save(path)
+            assert fastnn.load(path) == net
 
     def test_no_folder(self, path: Path) -> None:
         with pytest.raises(FileNotFoundError):
@@ -299,3 +314,20 @@ def test_more_outputs_than_the_file_could_hold(tmp_path: Path) -> None:
     path.write_bytes(len(text).to_bytes(8, "little") + text)
     with pytest.raises(fastnn.ModelFileError, match="no more than fit"):
         fastnn.load(path)
+
+
+def test_more_outputs_together_than_the_file_could_hold(tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    shapes = [[0, 1000], [1000, 0]] * 100
+    header: dict[str, Any] = {
+        f"{2 * i}.weight": {"dtype": "F32", "shape": shape, "data_offsets": [0, 0]}
+        for i, shape in enumerate(shapes)
+    }
+    for description, read in (
+        (metadata(*["relu"] * len(shapes)), fastnn.load),
+        ({}, lambda path: fastnn.from_torch(path, "relu")),
+    ):
+        text = json.dumps({"__metadata__": description, **header}).encode()
+        path.write_bytes(len(text).to_bytes(8, "little") + text)
+        with pytest.raises(fastnn.ModelFileError, match=r"has shape \(0, 1000\).* no more than fit in"):
+            read(path)

@@ -268,8 +268,8 @@ class Network(Plan):
             If path is no path, or golden holds no real numbers.
         ValueError
             If no such file can have that name, golden has another shape or is too much, or `load` would
-            refuse the file: its header has at most 2 MiB, some 12,000 layers, and no layer without weights
-            is wider than the file has bytes. An older file is then as it was.
+            refuse the file: its header has at most 2 MiB, some 12,000 layers, and no layers without weights
+            are wider, together with all others, than the file has bytes. An older file is then as it was.
         OSError
             If it can't be written; an older file is then as it was.
 

@@ -33,6 +33,14 @@ def native(description: Any) -> bytes:
     return joined(json.dumps({"__metadata__": {"fastnn": text}, "0.weight": EMPTY}), b"")
 
 
+def without_elements(count: int, width: int) -> bytes:
+    """Return a native file of layers that have no numbers, but every other one so many outputs."""
+    shapes = ([0, width], [width, 0])
+    entries = {f"{2 * i}.weight": {**EMPTY, "shape": shapes[i % 2]} for i in range(count)}
+    text = json.dumps({"schema": 1, "layers": [{"activation": "relu"}] * count})
+    return joined(json.dumps({"__metadata__": {"fastnn": text}, **entries}), b"")
+
+
 def keras(layers: list[Any], kind: str = "Sequential", **more: Any) -> str:
     """Return the configuration of a Keras model."""
     config = {"name": "m", "layers": layers, **more}
@@ -65,6 +73,7 @@ HEADERS: dict[str, Callable[[], bytes]] = {
     "golden": lambda: native(
         {"schema": 1, "layers": [{"activation": "relu"}], "golden": {"inputs": {"data": "A" * 2_000_000}}}
     ),
+    "layers without elements": lambda: without_elements(12_000, 20_000),
 }
 CONFIGS: dict[str, Callable[[], str]] = {
     "lists in Keras": lambda: filled('{"a":[', "[],", "0]}", MAX_CONFIG),

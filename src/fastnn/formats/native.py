@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastnn.formats.files import ModelFileError, check_suffix, parse_json, replacing, shown
 from fastnn.formats.golden import Golden, to_json
-from fastnn.formats.tensors import MAX_HEADER
+from fastnn.formats.tensors import MAX_HEADER, Array, longest_of_too_long
 from fastnn.formats.tensors import read as read_tensors
 from fastnn.layers import Dense
 
@@ -40,25 +40,26 @@ def write(path: str | os.PathLike[str], layers: Sequence[Dense], golden: Golden 
         description["golden"] = to_json(golden)
     metadata = {"format": "pt", "fastnn": json.dumps(description)}
     data = in_fixed_order(safetensors.numpy.save(tensors, metadata))
-    check_readable(layers, data)
+    check_readable(tensors, len(layers), data)
     with replacing(path) as file:
         file.write(data)
 
 
-def check_readable(layers: Sequence[Dense], data: bytes) -> None:
-    """Raise if `tensors.read` would refuse a file of these layers."""
+def check_readable(tensors: Mapping[str, Array], n_layers: int, data: bytes) -> None:
+    """Raise if `tensors.read` would refuse a file of these layers' tensors."""
     header = int.from_bytes(data[:8], "little")
     if header > MAX_HEADER:
         raise ValueError(
-            f"the network has {len(layers):,} layers: the header of its file, with their names and golden "
+            f"the network has {n_layers:,} layers: the header of its file, with their names and golden "
             f"vectors, would have {header:,} bytes, expected at most {MAX_HEADER:,}"
         )
-    for i, layer in enumerate(layers):
-        if max(layer.weight.shape) > len(data):
-            raise ValueError(
-                f"layers[{i}] has weight {layer.weight.shape}, but no elements: in a file of {len(data)} "
-                "bytes it can't be told from damage"
-            )
+    longest = longest_of_too_long(tensors, len(data))
+    if longest is not None:
+        i = int(longest.partition(".")[0]) // 2
+        raise ValueError(
+            f"layers[{i}] has weight {tensors[longest].shape}, but no elements: with the other layers' "
+            f"lengths, that can't be told from damage in a file of {len(data)} bytes"
+        )
 
 
 def read(path: str | os.PathLike[str]) -> tuple[list[Dense], Any]:

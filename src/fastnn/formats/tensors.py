@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -59,13 +59,28 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, Array]
         if (after.st_size, after.st_mtime_ns) != (size, before.st_mtime_ns):
             raise ModelFileError(f"{path} changed while it was read")
     for name, tensor in tensors.items():
-        # Without elements, any length fits in a file.
-        if tensor.dtype.kind != "f" or max(tensor.shape, default=0) > size:
+        if tensor.dtype.kind != "f":
             raise ModelFileError(
                 f"{path}: {shown(name)} has dtype {tensor.dtype} and shape {tensor.shape}, "
-                f"expected floating-point numbers, no more than fit in {size} bytes"
+                "expected floating-point numbers"
             )
+    longest = longest_of_too_long(tensors, size)
+    if longest is not None:
+        raise ModelFileError(
+            f"{path}: {shown(longest)} has shape {tensors[longest].shape}, but no elements, "
+            f"expected lengths of all tensors together of no more than fit in {size} bytes"
+        )
     return metadata, tensors
+
+
+def longest_of_too_long(tensors: Mapping[str, Array], size: int) -> str | None:
+    """Return the longest tensor without elements, if all axes together are longer than a file has bytes.
+
+    That takes such a tensor: no other's axes are longer than its numbers and its entry in the header.
+    """
+    if sum(sum(tensor.shape) for tensor in tensors.values()) <= size:
+        return None
+    return max(tensors, key=lambda name: (tensors[name].size == 0, sum(tensors[name].shape)))
 
 
 def read_header(path: str, file: BinaryIO, size: int) -> dict[str, Any]:
