@@ -220,6 +220,30 @@ class TestHostileWeights:
         self.replaced(saved, "in one piece", data=np.zeros((6, 3), "f4"), chunks=(2, 3))
         self.replaced(saved, "more than fits", shape=(2**40, 0), dtype="f4")
 
+    @pytest.mark.parametrize("shapes", [[(9, 9)], [(0, 900), (900, 0)]], ids=str)
+    def test_one_array_many_times(self, tmp_path: Path, shapes: list[tuple[int, int]]) -> None:
+        path, weights, count = tmp_path / "model.keras", tmp_path / "weights.h5", 100
+        dense = [
+            {
+                "module": "keras.layers",
+                "class_name": "Dense",
+                "config": {"name": str(i), "activation": "relu", "use_bias": False},
+            }
+            for i in range(count)
+        ]
+        model = {"module": "keras", "class_name": "Sequential", "config": {"layers": dense}}
+        with h5py.File(weights, "w", libver="latest") as file:
+            for i, shape in enumerate(shapes):
+                file[f"shared/{i}/0"] = np.ones(shape, np.float32)
+            for i in range(count):
+                file[f"layers/dense_{i}".removesuffix("_0") + "/vars"] = file[f"shared/{i % len(shapes)}"]
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("config.json", json.dumps(model))
+            archive.write(weights, "model.weights.h5")
+        last = r"layers/dense_\d+/vars/0 has shape .*: with all that was read before, it is more than fits in"
+        with pytest.raises(ModelFileError, match=last):
+            fastnn.from_keras(path)
+
     def test_other_kinds(self, saved: Path) -> None:
         self.replaced(saved, "dtype int64", data=np.zeros((6, 3), "i8"))
         self.replaced(saved, r"weight has shape \(18,\)", data=np.zeros(18, "f4"))

@@ -45,7 +45,7 @@ def read(path: str | os.PathLike[str]) -> list[Dense]:
     config, weights = read_zip(path)
     try:
         with h5py.File(io.BytesIO(weights), "r") as file:
-            return keras.read_config(config, Stored(h5py, file, len(weights)))
+            return keras.read_config(config, Stored(h5py, file, Room(len(weights))))
     except (OSError, LookupError, RuntimeError, TypeError, ValueError, OverflowError, MemoryError) as error:
         raise ModelFileError(f"{path}: {error!s:.400}") from error
 
@@ -94,19 +94,36 @@ def stored(path: str, archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
     return archive.read(entry)
 
 
+class Room:
+    """What arrays may still be read from a file, which holds each once."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._left = size
+
+    def take(self, dataset: Any, path: str) -> None:
+        """Take a dataset's bytes from what is left, or its axes' lengths, if it has no elements."""
+        self._left -= max(dataset.nbytes, sum(dataset.shape))
+        if self._left < 0:
+            raise ValueError(
+                f"{path} has shape {dataset.shape}: with all that was read before, it is more than fits in "
+                f"{self.size} bytes"
+            )
+
+
 class Stored:
     """The variables of a layer, or of a model's layers, in an HDF5 group."""
 
-    def __init__(self, h5py: Any, group: Any, size: int, path: str = "") -> None:
+    def __init__(self, h5py: Any, group: Any, room: Room, path: str = "") -> None:
         self.h5py = h5py
         self.group = group
-        self.size = size
+        self.room = room
         self.path = path
 
     def child(self, name: str, kind: str, nth: int) -> Stored:
         """Return the group of a model's layer; groups are called after classes, and counted."""
         group = f"{IN_FILE.get(kind, kind)}_{nth}".removesuffix("_0")
-        return Stored(self.h5py, self.group, self.size, f"{self.path}layers/{group}/")
+        return Stored(self.h5py, self.group, self.room, f"{self.path}layers/{group}/")
 
     def in_order(self, names: Iterable[str]) -> list[str]:
         """Return the names of a Sequential's layers: that one is used again is lost when Keras saves it."""
@@ -139,10 +156,9 @@ class Stored:
             # Text and lists can be many times as long as what is stored.
             raise ValueError(f"{path} has dtype {dataset.dtype}, expected floating-point numbers")
         plain = dataset.chunks is None and dataset.external is None and not dataset.is_virtual
-        if not plain or dataset.id.get_storage_size() != dataset.nbytes or dataset.nbytes > self.size:
+        if not plain or dataset.id.get_storage_size() != dataset.nbytes:
             raise ValueError(f"{path} isn't stored in one piece, of {dataset.nbytes} bytes")
-        if max(dataset.shape, default=0) > self.size:
-            raise ValueError(f"{path} has shape {dataset.shape}, more than fits in {self.size} bytes")
+        self.room.take(dataset, path)
         array: Array = np.asarray(dataset[()])
         if is_bfloat16(dataset):
             return (array.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
