@@ -14,7 +14,7 @@ from fuzz import MEGABYTES, SECONDS, forget_peak, peak_megabytes
 from onnx_peers import model_of, node
 
 import fastnn
-from fastnn import ModelFileError
+from fastnn import Dense, ModelFileError, Network
 
 W = np.ones((4, 3), np.float32)
 SQUARE = np.eye(4, dtype=np.float32)
@@ -87,6 +87,25 @@ def test_more_work_than_the_file_holds(name: str, path: Path) -> None:
     nodes.append(node("MatMul", "end w" if data else "x end", "y"))
     constants = {**CONSTANTS, "bytes": np.ones((4, 400_000), np.int8)} if "bytes" in name else CONSTANTS
     assert "more numbers than a model with so few parameters needs" in refused(nodes, constants, path)
+
+
+def test_many_constants_pay_for_layers_only(path: Path) -> None:
+    constants = {"w": W, **{f"k{i}": np.float32(i) for i in range(3000)}}
+    nodes = [
+        node("Sum", " ".join(name for name in constants if name != "w"), "k"),
+        node("Add", "x k", "shifted"),
+        node("Sum", " ".join(["shifted"] * 5000), "end"),
+        node("MatMul", "end w", "y"),
+    ]
+    assert "more numbers than a model with so few parameters needs" in refused(nodes, constants, path)
+
+
+@pytest.mark.parametrize("activation", ["identity", "silu", "clip(0, 1)"])
+@pytest.mark.parametrize("bias", [None, [0.5]])
+def test_many_small_layers(path: Path, activation: str, bias: Any) -> None:
+    net = Network([Dense([[1.0]], bias, activation)] * 2500)
+    net.to_onnx(path)
+    assert fastnn.from_onnx(path) == net
 
 
 def test_more_parts_than_are_read(path: Path) -> None:

@@ -19,6 +19,7 @@ from fastnn.formats.onnx.tensors import FLOAT_BITS, Array
 
 SPARE_NUMBERS = 2**22  # beyond the file's own; 32 MiB of float64
 WORK_ON_A_NUMBER = 8  # how often each of the file's own may be made anew, in products above all
+STEPS_OF_A_CONSTANT = 4000  # in numbers: what a layer's nodes take beside them, silu's two among them
 
 
 class Budget:
@@ -26,10 +27,21 @@ class Budget:
 
     def __init__(self) -> None:
         self._left = SPARE_NUMBERS
+        self._steps = 0
 
     def earn(self, constant: Array) -> None:
-        """Allow for work on numbers that the file holds, of which integers may be as short as a byte."""
+        """Allow for work on numbers that the file holds, of which integers may be as short as a byte.
+
+        Each constant takes bytes in the file, so there may be a layer for each, however small.
+        """
         self._left += constant.size * (WORK_ON_A_NUMBER if constant.dtype.kind == "f" else 1)
+        self._steps += STEPS_OF_A_CONSTANT
+
+    def step(self, cost: int) -> None:
+        """Take what a node of a chain costs, whatever its size, from what the file's constants allow for."""
+        paid = min(cost, self._steps)
+        self._steps -= paid
+        self.spend(cost - paid)
 
     def spend(self, numbers: int) -> None:
         """Take from what is left."""

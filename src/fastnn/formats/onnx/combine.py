@@ -51,7 +51,8 @@ def matrix_product(tensor: Affine, constant: Array) -> Affine:
         raise ValueError(f"a product with shape {constant.shape}, which isn't the same for every example")
     shape = (*lead, n_rows, constant.shape[-1])
     n_sums, width = math.prod(shape), tensor.layer.width
-    tensor.layer.budget.spend(COST + n_sums * (1 + n_terms + width))
+    tensor.layer.budget.step(COST)
+    tensor.layer.budget.spend(n_sums * (1 + n_terms + width))
     factors = constant.swapaxes(-1, -2)[..., np.newaxis, :, :]  # ..., a row, a column, the terms
     if tensor.scale is not None:
         factors = factors * tensor.whole(tensor.scale)[..., np.newaxis, :]

@@ -152,7 +152,7 @@ def apply(node: Node, inputs: Sequence[Value | None], budget: Budget) -> Value:
         raise ValueError(f"an operator{where} that has no place in a chain of dense layers")
     if node.operator not in ("Identity", "Cast") and any(isinstance(x, Affine) and x.spread for x in inputs):
         raise ValueError("data that was reshaped to (-1, 1), which mixes examples")
-    budget.spend(INPUT_COST * (1 + len(inputs)))
+    budget.step(INPUT_COST * (1 + len(inputs)))
     return operator(Context(node, budget), inputs)
 
 
