@@ -226,9 +226,9 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
     net.save(sys.argv[1])
 except OSError as error:
-    print(type(error).__name__)
+    print(type(error).__name__, error.filename)
 """
-        assert output_of(code, str(path)) == "OSError\n"
+        assert output_of(code, str(path)) == f"OSError {path}\n"
         assert path.read_bytes() == before
         assert os.listdir(path.parent) == [path.name]
 

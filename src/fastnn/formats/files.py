@@ -27,6 +27,7 @@ METHODS = {
     ".pt": "to_torch",
     ".pth": "to_torch",
 }
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # which writing alone meets, without a name
 PROTOCOLS = (b"\2", b"\3", b"\4", b"\5")  # of pickles
 MAX_SHOWN = 80
 MAX_NESTING = 100  # of JSON: under a high limit on recursion, Python's parser crashes
@@ -176,9 +177,11 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
                 keep_rights(file, path.stat())
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
+        if isinstance(error, OSError) and error.errno in NO_ROOM and error.filename is None:
+            error.filename = str(path)
         raise
     if os.name == "posix":
         keep_entry(path.parent)
