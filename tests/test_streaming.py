@@ -7,6 +7,7 @@ import sys
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -190,3 +191,10 @@ def test_progress_without_a_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
     for stderr in (None, closed):
         monkeypatch.setattr(sys, "stderr", stderr)
         assert same_bits(network().predict(x, progress=True), network()(x))
+
+
+def test_progress_to_something_like_a_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", SimpleNamespace(write=written.write, flush=written.flush))
+    network().predict(np.ones((10, network().n_inputs), np.float32), progress=True)
+    assert "rows/s" in written.getvalue()

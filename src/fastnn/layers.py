@@ -131,10 +131,9 @@ class Dense:
 
     def plan_row(self, activation: str | None = None) -> tuple[Array, Array, Chosen]:
         """Return what the engine needs: weight, bias, and the activation."""
-        bias = self.bias
-        if bias is None:
-            bias = np.zeros(self.n_outputs, self.dtype)
-        return self.weight, bias, parse(activation or self._activation)
+        # Not by the properties, which a subclass can change: the engine keeps pointers into these.
+        bias = np.zeros(self.n_outputs, self.dtype) if self._bias is None else handed_out(self._bias)
+        return handed_out(self._weight), bias, parse(activation or self._activation)
 
     @cached_property
     def _plan(self) -> Plan:

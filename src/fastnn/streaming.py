@@ -100,7 +100,7 @@ class NoBar:
 
 def progress_bar(total: int | None, shown: bool | None) -> AbstractContextManager[Any]:
     """Return a bar that counts rows on stderr, if that is open; `shown` None is where that is a terminal."""
-    is_open = sys.stderr is not None and not sys.stderr.closed
+    is_open = sys.stderr is not None and not getattr(sys.stderr, "closed", False)
     if not is_open or not (sys.stderr.isatty() if shown is None else shown):
         return nullcontext(NoBar())
     from tqdm import tqdm  # an import that few need

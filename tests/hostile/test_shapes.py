@@ -117,6 +117,16 @@ class Other(Dense):
         return Dense(np.ones((4000, 2), dtype))
 
 
+def test_a_layer_that_hands_out_other_memory() -> None:
+    mine = np.full((1, 2), 9.0)
+    kind = type(
+        "Lent", (Dense,), {"weight": property(lambda self: mine), "bias": property(lambda self: mine[0])}
+    )
+    layer, x = kind(np.ones((1, 2)), [1.0]), np.ones((40, 2))
+    for call in (layer, Network([layer])):
+        assert same_bits(call(x), np.full((40, 1), 3.0))
+
+
 @pytest.mark.parametrize("kind", [Wide, Other])
 def test_a_layer_that_lies(kind: type[Dense]) -> None:
     first = kind(np.ones((4000, 2)), np.ones(4000)) if kind is Wide else kind(np.ones((3, 2)))
