@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -52,6 +53,11 @@ def target_named(text: str, suffixes: Iterable[str]) -> Path:
     if not text.lower().endswith(tuple(suffixes)):
         raise argparse.ArgumentTypeError(f"{text} isn't a name that ends in {either(suffixes)}")
     return target(text)
+
+
+def would_replace(target: Path, source: str | os.PathLike[str]) -> bool:
+    """Whether writing the target would replace the source: one file, by whatever names."""
+    return target.exists() and target.samefile(source)
 
 
 def printable(text: str) -> str:

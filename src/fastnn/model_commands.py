@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import fastnn
-from fastnn.arguments import CommandError, either, target_named
+from fastnn.arguments import CommandError, either, target_named, would_replace
 from fastnn.formats.files import kind_of
 from fastnn.network import Network
 
@@ -39,7 +39,7 @@ def model_target(text: str) -> Path:
 
 def convert(options: argparse.Namespace) -> None:
     """Write a model in another format."""
-    if options.target.exists() and options.target.samefile(options.source):
+    if would_replace(options.target, options.source):
         raise CommandError(f"{options.source} can't be both A and B")
     net = opened(options.source, options.activations)
     try:

@@ -188,13 +188,14 @@ def add(chain: Chain, part: Any) -> None:
 def difference(model: Any, layers: Sequence[Dense]) -> str | None:
     """Return what shows that the layers don't do what the module's forward does, or None."""
     torch = need("torch", "Reading a module")
-    x = trial.rows(layers)
+    rows = trial.rows(layers)
     usual = np.zeros(layers[-1].n_outputs)
     for scale in SCALES:
-        outputs = trial.outputs(layers, scale * x)
+        x = scale * rows
+        outputs = trial.outputs(layers, x)
         try:
             with torch.no_grad():
-                expected = as_array("its output", model(torch.from_numpy(scale * x)))
+                expected = as_array("its output", model(torch.from_numpy(x)))
         except Exception as error:  # whatever somebody's forward raises
             return f"it raises {type(error).__name__}: {error!s:.300}"
         if expected.shape == outputs.shape[:1] and outputs.shape[1] == 1:

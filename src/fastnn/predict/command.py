@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import fastnn
-from fastnn.arguments import CommandError, either, positive, target_named
+from fastnn.arguments import CommandError, either, positive, target_named, would_replace
 from fastnn.formats.files import replacing
 from fastnn.network import Network
 from fastnn.predict.beside import Beside, OnDisk
@@ -123,7 +123,7 @@ def run(options: argparse.Namespace) -> None:
 
 def refuse_own_input(path: Path, sources: Sequence[Source], target: Path) -> None:
     """Raise if the output would replace an input, or be one the next time."""
-    if target.exists() and any(source.table.path.samefile(target) for source in sources):
+    if any(would_replace(target, source.table.path) for source in sources):
         raise CommandError(f"{target} is an input, and can't be the output too")
     if path.is_dir() and target.parent == path.resolve():
         raise CommandError(f"{target} lies in the folder of inputs, and would be one of them the next time")

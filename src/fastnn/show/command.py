@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from fastnn import models
-from fastnn.arguments import CommandError, printable, target_named
+from fastnn.arguments import CommandError, printable, target_named, would_replace
 from fastnn.formats.files import replacing
 from fastnn.show.page import exact, page
 
@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> None:
     model = Path(options.model)
     output = options.output or beside(model)
     net = models.open_model(model)
-    if output.exists() and output.samefile(model):
+    if would_replace(output, model):
         raise CommandError(f"{output} is the model itself, expected another name for the page")
     html = page(net, model.name, low, high)
     with replacing(output) as file:
