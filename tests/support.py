@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from fastnn._core.activation_table import ACTIVATIONS as TABLE
 from fastnn._core.activation_table import Activation, Limits
 from fastnn._core.dispatch import available_isas, kernels
 from fastnn._core.engine import Plan
+from fastnn.formats import tensors
 
 Array = np.ndarray[Any, Any]
 Layers = list[tuple[Array, Array, Chosen]]
@@ -33,6 +35,9 @@ DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 ACTIVATIONS = tuple(row.name for row in TABLE)
 ROW_WISE = tuple(row.name for row in TABLE if row.row_wise)
 ELEMENTWISE = tuple(name for name in ACTIVATIONS if name not in ROW_WISE)
+
+# Of this kind of CPython, which needs no interpreter lock, whether or not one is in force.
+FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
 # Contract 1 holds among the instruction sets with fused multiply-add.
 FUSED_ISAS = tuple(isa for isa in ISAS if kernels(np.float32, isa).fused)
@@ -222,6 +227,14 @@ def needs(module: str) -> Any:
     if os.environ.get("FASTNN_REQUIRE_ALL", "0") != "0":
         return import_module(module)
     return pytest.importorskip(module)
+
+
+def write_safetensors(
+    path: str | os.PathLike[str], arrays: dict[str, Any], metadata: dict[str, str] | None = None
+) -> None:
+    """Write a file of any arrays, which may be no network's."""
+    with open(path, "wb") as file:
+        tensors.write(file, tensors.header_of(arrays, metadata or {}), arrays)
 
 
 def run_python(code: str, *arguments: str, timeout: float = 60, **environment: str) -> Any:

@@ -21,20 +21,19 @@ on_posix = pytest.mark.skipif(os.name != "posix", reason="files that are open ca
 
 # In a process of its own, which a signal would end.
 CUT_SHORT = """
-import importlib, os, sys
-import safetensors
+import os, sys
 import fastnn
+from fastnn.formats import tensors
 
-path, module, name = sys.argv[1:]
-owner = importlib.import_module(module)
-original = getattr(owner, name)
+path = sys.argv[1]
+read_header = tensors.read_header
 
-def cutting(*arguments, **settings):
-    result = original(*arguments, **settings)
+def cutting(*arguments):
+    header = read_header(*arguments)
     os.truncate(path, 20_000)
-    return result
+    return header
 
-setattr(owner, name, cutting)
+tensors.read_header = cutting
 try:
     print(fastnn.load(path).n_inputs)
 except fastnn.ModelFileError as error:
@@ -43,17 +42,11 @@ except fastnn.ModelFileError as error:
 
 
 @on_posix
-@pytest.mark.parametrize(
-    ("module", "name", "outcome"),
-    [
-        ("fastnn.formats.tensors", "read_header", " is no sound safetensors file: it was cut short while"),
-        ("safetensors", "safe_open", "300\n"),  # which maps the file, and isn't called
-    ],
-)
-def test_cut_short(tmp_path: Path, module: str, name: str, outcome: str) -> None:
+def test_cut_short(tmp_path: Path) -> None:
     path = tmp_path / "net.safetensors"
     OLD.save(path)
-    assert output_of(CUT_SHORT, str(path), module, name).startswith(outcome)
+    expected = " is no sound safetensors file: it was cut short while"
+    assert output_of(CUT_SHORT, str(path)).startswith(expected)
 
 
 def rewrite(path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support import DTYPES, FUSED_ISAS, ISAS, every_dtype, every_isa, output_of, run_python
+from support import DTYPES, FREE_THREADED, FUSED_ISAS, ISAS, every_dtype, every_isa, output_of, run_python
 
 import fastnn
 from fastnn import _build_info
@@ -77,9 +77,20 @@ class TestImport:
     def test_warns_of_nothing(self) -> None:
         assert output_of("import warnings; warnings.simplefilter('error'); import fastnn") == ""
 
+    @pytest.mark.skipif(not FREE_THREADED, reason="other CPythons have the lock anyway")
+    def test_asks_for_no_interpreter_lock(self) -> None:
+        code = """
+import sys, fastnn
+from fastnn._core.dispatch import kernels
+for isa in fastnn.available_isas():
+    assert kernels("float32", isa).isa == kernels("float64", isa).isa == isa
+print(sys._is_gil_enabled())
+"""
+        assert output_of(code) == "False\n"
+
     def test_starts_no_thread(self) -> None:
         code = """
-import threading, numpy, safetensors
+import threading, numpy
 from pathlib import Path
 
 def threads():

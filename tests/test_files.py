@@ -11,11 +11,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-import safetensors.numpy
-from support import ACTIVATIONS, every_dtype, output_of, random_layers, same_bits
+from support import (
+    ACTIVATIONS,
+    PEAK,
+    every_dtype,
+    on_linux,
+    output_of,
+    random_layers,
+    same_bits,
+    write_safetensors,
+)
 
 import fastnn
 from fastnn import Dense, ModelFileError, Network
+from fastnn.formats.tensors import read as read_tensors
 
 NAMES = list(ACTIVATIONS)
 
@@ -75,7 +84,7 @@ class TestRoundTrip:
     def test_names_are_those_of_torch(self, path: Path) -> None:
         net = network()
         net.save(path)
-        tensors = safetensors.numpy.load_file(path)
+        _, tensors = read_tensors(path)
         assert sorted(tensors) == sorted(f"{2 * i}.{kind}" for i in range(6) for kind in ("weight", "bias"))
         assert same_bits(tensors["2.weight"], net.layers[1].weight)
 
@@ -84,6 +93,19 @@ class TestRoundTrip:
         net = fastnn.load(path)
         path.write_bytes(b"gone")
         assert net == network()
+
+    @on_linux
+    def test_no_copy_of_the_weights_is_made(self, path: Path) -> None:
+        code = """
+import sys, numpy as np, fastnn
+net = fastnn.Network([fastnn.Dense(np.ones((4000, 4000), np.float32))])
+net.save(sys.argv[1])
+begin()
+before = peak()
+net.save(sys.argv[1])
+print(peak() - before)
+"""
+        assert int(output_of(PEAK + code, str(path))) < 8_000, "KiB, of weights of 64,000"
 
 
 class TestDamaged:
@@ -147,7 +169,7 @@ class TestDamaged:
     )
     def test_description(self, path: Path, text: str | None, complaint: str) -> None:
         about = None if text is None else {"fastnn": text}
-        safetensors.numpy.save_file({"0.weight": np.ones((2, 2))}, path, about)
+        write_safetensors(path, {"0.weight": np.ones((2, 2))}, about)
         assert complaint in self.refused(path)
 
     @pytest.mark.parametrize(
@@ -167,7 +189,7 @@ class TestDamaged:
     )
     def test_tensors(self, path: Path, shapes: dict[str, tuple[int, ...]], complaint: str) -> None:
         tensors = {name: np.ones(shape, np.float32) for name, shape in shapes.items()}
-        safetensors.numpy.save_file(tensors, path, metadata("relu", "softmax"))
+        write_safetensors(path, tensors, metadata("relu", "softmax"))
         assert complaint in self.refused(path)
 
     def test_missing_file_or_folder(self, path: Path) -> None:
@@ -299,7 +321,7 @@ def test_a_weight_of_another_kind(tmp_path: Path, dtype: str) -> None:
     path = tmp_path / "net.safetensors"
     description = {"schema": 1, "layers": [{"activation": "relu"}]}
     tensors = {"0.weight": np.ones((2, 3), dtype)}
-    safetensors.numpy.save_file(tensors, path, {"format": "pt", "fastnn": json.dumps(description)})
+    write_safetensors(path, tensors, {"format": "pt", "fastnn": json.dumps(description)})
     with pytest.raises(fastnn.ModelFileError, match=f"'0.weight' has dtype {dtype}"):
         fastnn.load(path)
 

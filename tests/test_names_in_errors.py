@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import safetensors.numpy
+from support import write_safetensors
 
 import fastnn
 from fastnn import ModelFileError
@@ -45,7 +45,7 @@ def test_of_tensors(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     path = tmp_path / "net.safetensors"
-    safetensors.numpy.save_file(tensors, path, metadata)
+    write_safetensors(path, tensors, metadata)
     read: Callable[[], object] = (
         (lambda: fastnn.load(path)) if metadata else (lambda: fastnn.from_torch(path, "identity"))
     )

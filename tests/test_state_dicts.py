@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import safetensors.numpy
+from support import write_safetensors
 
 import fastnn
 from fastnn import Dense, ModelFileError, Network
@@ -39,7 +39,7 @@ def test_arrays() -> None:
 
 def test_a_file(tmp_path: Path) -> None:
     path = tmp_path / "state.safetensors"
-    safetensors.numpy.save_file(STATE, path)
+    write_safetensors(path, STATE)
     assert fastnn.from_torch(path, activations="tanh") == NET
     for read in (fastnn.open_model, fastnn.load):
         with pytest.raises(ModelFileError, match=r"no activations.*fastnn\.from_torch\(path, 'relu'\)"):
@@ -62,7 +62,7 @@ def test_batch_normalisation(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match=message):
         fastnn.from_torch(state, activations="tanh")
     path = tmp_path / "state.safetensors"
-    safetensors.numpy.save_file(state, path)
+    write_safetensors(path, state)
     for read in (fastnn.open_model, fastnn.load, lambda path: fastnn.from_torch(path, "tanh")):
         with pytest.raises(ModelFileError, match=f"state.safetensors: {message}"):
             read(path)
@@ -72,7 +72,7 @@ class TestInTheShell:
     @pytest.fixture(autouse=True)
     def state(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(tmp_path)
-        safetensors.numpy.save_file(STATE, "my state.safetensors")
+        write_safetensors("my state.safetensors", STATE)
 
     def test_what_is_missing_and_what_supplies_it(self, capsys: pytest.CaptureFixture[str]) -> None:
         np.save("x.npy", np.ones((3, 4)))

@@ -19,10 +19,12 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parents[1]
 DIST = HERE / "dist"
-VERSIONS = ("3.11", "3.12", "3.13", "3.14", "3.14t", "3.15", "3.15t")
+VERSIONS = ("3.11", "3.12", "3.13", "3.13t", "3.14", "3.14t", "3.15", "3.15t")
 NO_SOURCES = (".c", ".h", ".pyx", ".pxd", ".pxi", ".o")
 MOST_BYTES = 3_000_000
 BIN = Path(sys.executable).parent
+# Of what the tests need, an older wheel rather than newer sources.
+PIP = {"PIP_PREFER_BINARY": "1"}
 # As in pyproject.toml for cibuildwheel: OpenMP is everywhere but on macOS.
 BUILD = {} if sys.platform == "darwin" else {"FASTNN_REQUIRE_OPENMP": "1"}
 
@@ -103,18 +105,25 @@ def passes(
     (root,) = tree.iterdir()
     shutil.rmtree(root / "src")
     run(inside, "-m", "pip", "install", "-q", "--upgrade", "pip")
-    groups = [f"--group={root / 'pyproject.toml'}:{group}" for group in ("test", "instructions")]
-    run(inside, "-m", "pip", "install", "-q", *groups, *beside, wheel)
+    groups = ("runner",) if is_free_threaded(inside) else ("test", "instructions")
+    options = [f"--group={root / 'pyproject.toml'}:{group}" for group in groups]
+    run(inside, "-m", "pip", "install", "-q", *options, *beside, wheel)
     run(inside, "-c", "import fastnn; assert 'site-packages' in fastnn.__file__, fastnn.__file__")
     run(environment / "bin" / "fastnn", "info")
     command = [str(inside), "-m", "pytest", "-q", "tests/test_licences.py", *(arguments or ["tests"])]
     return subprocess.run(command, cwd=root, check=False).returncode == 0
 
 
+def is_free_threaded(python: str | Path) -> bool:
+    """Return whether a CPython is of that kind, for which few compiled packages have wheels."""
+    program = "import sysconfig; print(sysconfig.get_config_var('Py_GIL_DISABLED'))"
+    return subprocess.check_output([python, "-c", program], text=True).strip() == "1"
+
+
 def run(*command: str | Path, **variables: str) -> None:
     """Run a command; its failure is the end."""
     print("+", *command, flush=True)
-    done = subprocess.run(command, cwd=HERE, env=os.environ | variables, check=False)
+    done = subprocess.run(command, cwd=HERE, env=os.environ | PIP | variables, check=False)
     if done.returncode:
         sys.exit(f"{command[0]} failed with exit code {done.returncode}")
 

@@ -15,8 +15,9 @@ from typing import Any
 
 from fastnn.formats.files import ModelFileError, check_suffix, parse_json, replacing, shown
 from fastnn.formats.golden import Golden, to_json
-from fastnn.formats.tensors import MAX_HEADER, Array, longest_of_too_long
+from fastnn.formats.tensors import MAX_HEADER, Array, header_of, longest_of_too_long
 from fastnn.formats.tensors import read as read_tensors
+from fastnn.formats.tensors import write as write_tensors
 from fastnn.layers import Dense
 
 SCHEMA = 1
@@ -24,8 +25,6 @@ SCHEMA = 1
 
 def write(path: str | os.PathLike[str], layers: Sequence[Dense], golden: Golden | None = None) -> None:
     """Write layers to a file, whole or not at all."""
-    import safetensors.numpy
-
     check_suffix(path, ".safetensors")
     tensors = {}
     for i, layer in enumerate(layers):
@@ -39,26 +38,26 @@ def write(path: str | os.PathLike[str], layers: Sequence[Dense], golden: Golden 
     if golden is not None:
         description["golden"] = to_json(golden)
     metadata = {"format": "pt", "fastnn": json.dumps(description)}
-    data = in_fixed_order(safetensors.numpy.save(tensors, metadata))
-    check_readable(tensors, len(layers), data)
+    header = header_of(tensors, metadata)
+    check_readable(tensors, len(layers), header)
     with replacing(path) as file:
-        file.write(data)
+        write_tensors(file, header, tensors)
 
 
-def check_readable(tensors: Mapping[str, Array], n_layers: int, data: bytes) -> None:
+def check_readable(tensors: Mapping[str, Array], n_layers: int, header: bytes) -> None:
     """Raise if `tensors.read` would refuse a file of these layers' tensors."""
-    header = int.from_bytes(data[:8], "little")
-    if header > MAX_HEADER:
+    if len(header) > MAX_HEADER:
         raise ValueError(
             f"the network has {n_layers:,} layers: the header of its file, with their names and golden "
-            f"vectors, would have {header:,} bytes, expected at most {MAX_HEADER:,}"
+            f"vectors, would have {len(header):,} bytes, expected at most {MAX_HEADER:,}"
         )
-    longest = longest_of_too_long(tensors, len(data))
+    size = 8 + len(header) + sum(tensor.nbytes for tensor in tensors.values())
+    longest = longest_of_too_long(tensors, size)
     if longest is not None:
         i = int(longest.partition(".")[0]) // 2
         raise ValueError(
             f"layers[{i}] has weight {tensors[longest].shape}, but no elements: with the other layers' "
-            f"lengths, that can't be told from damage in a file of {len(data)} bytes"
+            f"lengths, that can't be told from damage in a file of {size} bytes"
         )
 
 
@@ -98,12 +97,3 @@ def read_description(path: str, text: str | None) -> tuple[list[Any], Any]:
         raise ModelFileError(f"{path} describes no layers")
     names = [layer.get("activation") if isinstance(layer, dict) else None for layer in layers]
     return names, description.get("golden")
-
-
-def in_fixed_order(data: bytes) -> bytes:
-    """Return a safetensors file with its header sorted: the library's own order changes from run to run."""
-    size = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8 : 8 + size])
-    text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    return len(text).to_bytes(8, "little") + text + data[8 + size :]

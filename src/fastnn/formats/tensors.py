@@ -1,7 +1,12 @@
-"""The tensors of a safetensors file, of which nothing is taken on trust."""
+"""The tensors of a safetensors file: eight bytes with the header's length, the header, and the numbers.
+
+Of a file that is read nothing is taken on trust. The format is small and fixed, and the library safetensors,
+beside which the tests read and write, has no wheels for free-threaded Pythons.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any, BinaryIO, NamedTuple
@@ -21,6 +26,7 @@ DTYPES = {
     **{"I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1"},
     **{"U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1"},
 }
+NAMES = {np.dtype(dtype): name for name, dtype in DTYPES.items()}
 
 # What only a batch normalisation has; where it stands, and its epsilon, are not in a state dict.
 BATCH_NORM = ("running_mean", "running_var", "num_batches_tracked")
@@ -71,6 +77,31 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, Array]
             f"expected lengths of all tensors together of no more than fit in {size} bytes"
         )
     return metadata, tensors
+
+
+def header_of(tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> bytes:
+    """Return a file's header, padded: the tensors follow it in the order of their names."""
+    header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
+    end = 0
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        begin, end = end, end + tensor.nbytes
+        header[name] = {
+            "dtype": NAMES[tensor.dtype.newbyteorder("<")],
+            "shape": tensor.shape,
+            "data_offsets": (begin, end),
+        }
+    text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
+    return text + b" " * (-len(text) % 8)
+
+
+def write(file: BinaryIO, header: bytes, tensors: Mapping[str, Array]) -> None:
+    """Write the tensors, and before them their header."""
+    file.write(len(header).to_bytes(8, "little"))
+    file.write(header)
+    for name in sorted(tensors):
+        dtype = tensors[name].dtype.newbyteorder("<")
+        file.write(np.ascontiguousarray(tensors[name], dtype).data)
 
 
 def longest_of_too_long(tensors: Mapping[str, Array], size: int) -> str | None:
