@@ -18,7 +18,7 @@ FAST_ISAS = $(shell $(BIN)/python -c 'import fastnn; print(*set(fastnn.available
 
 .PHONY: demo test test-models test-browser onnx-cases fuzz exhaustive neon emulate-x86 without-openmp
 .PHONY: asan ubsan tsan valgrind stress fuzz-calls parallel soak coverage workflows lint lint-compilers bench docs wheel
-.PHONY: oldest clean
+.PHONY: oldest clean FORCE
 
 demo: $(INSTALLED)
 	$(BIN)/fastnn demo
@@ -84,11 +84,18 @@ soak: $(INSTALLED)
 coverage: $(VENV)/.hardening $(if $(QUICK),,$(VENV)/.models)
 	$(BIN)/python tools/line_coverage.py $(QUICK)
 
-# The workflows of .github and what keeps their actions new, without a look at the network.
+# The workflows of .github and what keeps their actions new, without a look at the network, and whether cibuildwheel
+# knows each wheel that a release wants.
 workflows: $(VENV)/.hardening
 	$(BIN)/zizmor --offline .github
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/python tools/release_matrix.py
+
+# The newest versions of what makes releases, by their hashes (needs uv).
+.github/release.txt: FORCE
+	uv pip compile -q --upgrade --universal --python-version 3.13 --only-binary :all: --emit-build-options \
+		--generate-hashes --no-header --group release -o $@
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .

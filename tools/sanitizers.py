@@ -80,7 +80,10 @@ MEMORY = (
 NO_MEMORY = ("tests/hostile/test_out_of_memory.py::test_a_limit_on_memory",)
 NO_OPENMP = ("tests/test_setup.py::test_a_build_that_must_have_openmp",)
 PEERS = ("tests/test_peers.py::test_it_runs_and_reports",)
+FUZZER = ("tests/test_tools.py::test_a_fuzzer_that_makes_no_call",)
 LITTLE_SPENT = (
+    "tests/models/test_limits.py::test_a_large_file",
+    "tests/models/test_onnx_limits.py::test_many_constants_pay_for_layers_only",
     "tests/models/test_onnx_damaged.py::test_little_is_spent_on_what_asks_for_much",
     "tests/models/test_onnx_limits.py::test_more_work_than_the_file_holds",
     "tests/test_json.py::test_hostile_text_is_refused_in_time",
@@ -131,6 +134,7 @@ TOOLS = {
             "compilers run under it too, for minutes": COMPILERS,
             "the module of faults is one more": ONE_MORE,
             "libraries of others end the program": PEERS,
+            "libFuzzer looks for leaks under it, and finds Python's": FUZZER,
             "it is too slow for the short benchmark": BENCHMARK,
             "its kernels are too slow to look at signals within a second": CONTROL_C,
             "it takes the signal of a guard page, and ends with an exit code": GUARD_PAGES,
