@@ -89,6 +89,11 @@ def check(wheel: Path) -> None:
     sources = [name for name in names if name.endswith(NO_SOURCES)]
     if sys.platform.startswith("linux") and not any(name.startswith("fastnn.libs/") for name in names):
         sys.exit(f"{wheel.name} has no fastnn.libs: where is OpenMP's library?")
+    abi = wheel.name.split("-")[3].removeprefix("cp")
+    modules = [name for name in names if name.startswith("fastnn/") and name.endswith(".so")]
+    strays = [name for name in modules if f".cpython-{abi}-" not in name]
+    if strays or not modules:
+        sys.exit(f"{wheel.name} has modules of another Python's interface, or none: {strays}")
     if sources or wheel.stat().st_size > MOST_BYTES:
         sys.exit(f"{wheel.name} has {wheel.stat().st_size:,} bytes, and sources: {sources}")
 
