@@ -8,6 +8,9 @@ SOURCES := setup.py pyproject.toml MANIFEST.in tools/generate.py src/fastnn/_cor
 INSTALLED := $(VENV)/.installed
 RESULT = benchmarks/results/$(shell $(BIN)/python -c 'import fastnn; print(fastnn.__version__)')
 
+# What makes releases, by its hashes.
+RELEASE = .github/requirements-release.txt
+
 # Tests that change nothing that all threads of the process share.
 PARALLEL = tests/test_api.py tests/test_sharing.py tests/test_golden.py tests/test_losses.py tests/test_bits.py
 
@@ -18,7 +21,7 @@ FAST_ISAS = $(shell $(BIN)/python -c 'import fastnn; print(*set(fastnn.available
 
 .PHONY: demo test test-models test-browser onnx-cases fuzz exhaustive neon emulate-x86 without-openmp
 .PHONY: asan ubsan tsan valgrind stress fuzz-calls parallel soak coverage workflows lint lint-compilers bench docs wheel
-.PHONY: oldest clean FORCE
+.PHONY: oldest clean release-requirements
 
 demo: $(INSTALLED)
 	$(BIN)/fastnn demo
@@ -86,16 +89,20 @@ coverage: $(VENV)/.hardening $(if $(QUICK),,$(VENV)/.models)
 
 # The workflows of .github and what keeps their actions new, without a look at the network, and whether cibuildwheel
 # knows each wheel that a release wants.
-workflows: $(VENV)/.hardening
+workflows: $(VENV)/.hardening build/release/bin/cibuildwheel
 	$(BIN)/zizmor --offline .github
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
-	$(BIN)/python tools/release_matrix.py
+	$(BIN)/python tools/release_matrix.py build/release/bin/cibuildwheel
 
-# The newest versions of what makes releases, by their hashes (needs uv).
-.github/release.txt: FORCE
-	uv pip compile -q --upgrade --universal --python-version 3.13 --only-binary :all: --emit-build-options \
-		--generate-hashes --no-header --group release -o $@
+# What makes releases, by hashes: the newest versions that are a week old (needs uv).
+release-requirements:
+	uv pip compile -q --upgrade --exclude-newer "1 week" --universal --python-version 3.11 --only-binary :all: \
+		--emit-build-options --generate-hashes --no-header --group release -o $(RELEASE)
+
+build/release/bin/cibuildwheel: $(RELEASE) $(VENV)/.hardening
+	$(BIN)/python -m venv --clear build/release
+	build/release/bin/python -m pip install -q --require-hashes -r $(RELEASE)
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .

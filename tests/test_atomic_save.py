@@ -59,12 +59,16 @@ class FullDisk:
         self.file = file
         self.room = room
 
-    def write(self, data: bytes) -> int:
-        self.file.write(data[: self.room])
-        raise OSError(28, "No space left on device")
+    def write(self, data: Any) -> int:
+        written = bytes(data)[: self.room]
+        self.file.write(written)
+        self.room -= len(written)
+        if len(written) < memoryview(data).nbytes:
+            raise OSError(28, "No space left on device")
+        return len(written)
 
 
-@pytest.mark.parametrize("room", [0, 1, 100, 10_000])
+@pytest.mark.parametrize("room", [0, 1, 8, 100, 10_000, 480_000])
 def test_no_room_after_some_bytes(tmp_path: Path, room: int, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "net.safetensors"
     OLD.save(path)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import numpy as np
 import pytest
 from support import DTYPES, FREE_THREADED, FUSED_ISAS, ISAS, every_dtype, every_isa, output_of, run_python
@@ -87,6 +90,11 @@ for isa in fastnn.available_isas():
 print(sys._is_gil_enabled())
 """
         assert output_of(code) == "False\n"
+
+    @pytest.mark.skipif(not FREE_THREADED, reason="other CPythons have the lock anyway")
+    def test_nothing_has_turned_the_lock_on(self) -> None:
+        # Another package may have: tests of threads would show less.
+        assert not sys._is_gil_enabled() or os.environ.get("PYTHON_GIL") == "1"
 
     def test_starts_no_thread(self) -> None:
         code = """

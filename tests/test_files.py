@@ -81,6 +81,27 @@ class TestRoundTrip:
         network().save(path)
         assert path.read_bytes() == first
 
+    def test_the_bytes_of_the_file_that_comes_along(self, path: Path) -> None:
+        shipped = (Path(fastnn.__file__).parent / "data" / "digits.safetensors").read_bytes()
+        path.write_bytes(shipped)
+        fastnn.load(path).save(path)
+        assert path.read_bytes() == shipped
+
+    @pytest.mark.parametrize("n_layers", range(1, 9))
+    def test_numbers_are_aligned(self, path: Path, n_layers: int) -> None:
+        network(widths=(3,) * (n_layers + 1)).save(path)
+        assert int.from_bytes(path.read_bytes()[:8], "little") % 8 == 0
+
+    @pytest.mark.parametrize("wrong", [None, [[1.0]], np.eye(3, dtype=complex), np.eye(5)], ids=str)
+    def test_a_subclass_that_lies_about_its_weight(self, path: Path, wrong: Any) -> None:
+        class Layer(Dense):
+            weight = property(lambda self: wrong)  # type: ignore[assignment]
+            activation = property(lambda self: wrong)  # type: ignore[assignment]
+
+        net = Network([Layer(np.arange(6.0).reshape(2, 3), [1.0, 2.0], "tanh")])
+        net.save(path)
+        assert fastnn.load(path) == Network([Dense(np.arange(6.0).reshape(2, 3), [1.0, 2.0], "tanh")])
+
     def test_names_are_those_of_torch(self, path: Path) -> None:
         net = network()
         net.save(path)

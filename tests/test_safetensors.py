@@ -72,9 +72,10 @@ def test_it_reads_every_kind(path: Path, kind: str, shape: tuple[int, ...]) -> N
 
 @pytest.mark.parametrize("kind", ["float16", "float32", "float64"])
 def test_what_it_writes_is_read(path: Path, kind: str) -> None:
-    arrays = {"fc.weight": np.arange(6).reshape(2, 3).astype(kind), "fc.bias": np.ones(2, kind)}
-    numpy_library.save_file(arrays, path, {"made": "elsewhere"})
+    # Of several kinds, so that the numbers aren't in the order of names.
+    arrays = {"fc.weight": np.arange(6).reshape(2, 3).astype(kind), "fc.bias": np.ones(2, "float32")}
+    numpy_library.save_file(arrays, path, {"made": "\N{SNOWMAN}"})
     metadata, found = tensors.read(path)
-    assert metadata == {"made": "elsewhere"}
+    assert metadata == {"made": "\N{SNOWMAN}"}
     assert all(same_bits(found[name], arrays[name]) for name in arrays)
     assert fastnn.from_torch(path, ["relu"]).n_inputs == 3

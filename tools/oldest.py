@@ -21,8 +21,8 @@ with group("hardening"):
     from packaging.requirements import Requirement
     from packaging.specifiers import SpecifierSet
 
-# Of the group "models", what tests of the extras compare with. ONNX Runtime 1.20 fails on some models there.
-NEWEST, OLDEST = ("onnxruntime",), ("pandas",)
+# Of the groups "models" and "test", what tests compare with. ONNX Runtime 1.20 fails on some models there.
+NEWEST, OLDEST = ("onnxruntime",), ("pandas", "safetensors")
 # What takes long, or looks at the processor and the process, is the same beside any version. ONNX's own cases
 # are those of its release, and 1.17 keeps bfloat16 as uint16.
 ELSEWHERE = ("stress", "hostile", "browser", "exhaustive", "models/test_onnx_nodes.py")
@@ -37,7 +37,8 @@ def main(arguments: Sequence[str]) -> int:
     project = settings["project"]
     version = lower_bound(SpecifierSet(project["requires-python"]))
     requirements = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
-    models = [text for text in settings["dependency-groups"]["models"] if isinstance(text, str)]
+    groups = [settings["dependency-groups"][name] for name in ("models", "test")]
+    models = [text for text in chain(*groups) if isinstance(text, str)]
     requirements += [text for text in models if Requirement(text).name in OLDEST]
     newest = [text for text in models if Requirement(text).name in NEWEST]
     packages = [*oldest(requirements), *newest]

@@ -1,4 +1,4 @@
-"""See that cibuildwheel knows each wheel of .github/workflows/wheels.yml: `python tools/release_matrix.py`.
+"""See that cibuildwheel knows each wheel of wheels.yml: `python tools/release_matrix.py CIBUILDWHEEL`.
 
 It reads the settings of pyproject.toml meanwhile. It can't see whether a wheel builds and passes its tests.
 """
@@ -20,7 +20,7 @@ HERE = Path(__file__).resolve().parents[1]
 KINDS = {"linux": ("manylinux", "musllinux"), "macos": ("macosx",), "windows": ("win",)}
 
 
-def main() -> int:
+def main(cibuildwheel: str) -> int:
     """Compare what the matrix wants with what cibuildwheel would build; return 0 if it is the same."""
     workflow = YAML(typ="safe").load(HERE / ".github" / "workflows" / "wheels.yml")
     matrix = workflow["jobs"]["wheels"]["strategy"]["matrix"]
@@ -29,19 +29,21 @@ def main() -> int:
         platform, arch = machine["name"].partition("-")[0], machine["archs"]
         kinds = [f"{kind}_{arch.lower()}" for kind in KINDS[platform]]
         wanted = {f"{python}-{kind}" for python in matrix["python"] for kind in kinds}
-        found = identifiers(platform, arch, matrix["python"])
+        found = identifiers(cibuildwheel, platform, arch, matrix["python"])
         if found != wanted:
-            print(f"for {machine['name']} cibuildwheel lacks {sorted(wanted - found)}", file=sys.stderr)
+            lacks, more = sorted(wanted - found), sorted(found - wanted)
+            print(f"for {machine['name']} cibuildwheel lacks {lacks}, has also {more}", file=sys.stderr)
             return 1
         count += len(found)
     print(f"cibuildwheel knows all {count} wheels of {len(matrix['machine'])} kinds of machines")
     return 0
 
 
-def identifiers(platform: str, arch: str, pythons: Sequence[str]) -> set[str]:
+def identifiers(cibuildwheel: str, platform: str, arch: str, pythons: Sequence[str]) -> set[str]:
     """Return the names of the wheels that cibuildwheel would build."""
-    command = [sys.executable, "-m", "cibuildwheel", f"--platform={platform}", f"--archs={arch}"]
-    environment = os.environ | {"CIBW_BUILD": " ".join(f"{python}-*" for python in pythons)}
+    command = [cibuildwheel, f"--platform={platform}", f"--archs={arch}"]
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("CIBW_")}
+    environment = inherited | {"CIBW_BUILD": " ".join(f"{python}-*" for python in pythons)}
     done = subprocess.run(
         [*command, "--print-build-identifiers", str(HERE)],
         env=environment,
@@ -55,4 +57,4 @@ def identifiers(platform: str, arch: str, pythons: Sequence[str]) -> set[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))

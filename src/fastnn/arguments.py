@@ -37,7 +37,7 @@ def target(text: str) -> Path:
         If the folder doesn't exist or can't be written, or something else than a file stands there.
     """
     try:
-        path = resolved(text)
+        path = Path(resolved(text))
         if path.exists() and not path.is_file():
             raise argparse.ArgumentTypeError(f"{text} isn't a file")
         if not path.parent.is_dir():

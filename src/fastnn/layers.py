@@ -131,9 +131,18 @@ class Dense:
 
     def plan_row(self, activation: str | None = None) -> tuple[Array, Array, Chosen]:
         """Return what the engine needs: weight, bias, and the activation."""
-        # Not by the properties, which a subclass can change: the engine keeps pointers into these.
-        bias = np.zeros(self.n_outputs, self.dtype) if self._bias is None else handed_out(self._bias)
-        return handed_out(self._weight), bias, parse(activation or self._activation)
+        weight, bias, own = self.stored()
+        if bias is None:
+            bias = np.zeros(len(weight), weight.dtype)
+        return weight, bias, parse(activation or own)
+
+    def stored(self) -> tuple[Array, Array | None, str]:
+        """Return weight, bias and activation as the layer has them, whatever a subclass's properties say.
+
+        The engine keeps pointers into these, and files what is read again.
+        """
+        bias = None if self._bias is None else handed_out(self._bias)
+        return handed_out(self._weight), bias, self._activation
 
     @cached_property
     def _plan(self) -> Plan:

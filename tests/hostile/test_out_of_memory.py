@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Callable
 
 import pytest
 from support import FREE_THREADED, on_linux, run_python
 
 pytestmark = pytest.mark.skipif(
-    FREE_THREADED, reason="a free-threaded CPython 3.13 crashes or hangs by itself where memory runs out"
+    FREE_THREADED,
+    reason="a free-threaded CPython (3.13) crashes or hangs by itself where memory runs out",
 )
 
 # Each is tried under limits on the address space, from 64 KiB more than is used to 50 MiB more.
@@ -31,7 +34,12 @@ other = os.path.join(folder.name, "other.safetensors")
 
 def saved(net, **golden):
     net.save(other, **golden)
-    return np.fromfile(other, np.uint8)
+    with open(other, "rb", buffering=0) as file:
+        return np.frombuffer(file.read(), np.uint8)
+
+def check_folder():
+    assert fastnn.load(path) == net
+    assert set(os.listdir(folder.name)) <= {os.path.basename(path), os.path.basename(other)}
 
 WORK = {
     "call": lambda: net(x, threads=1),
@@ -71,16 +79,20 @@ for i in range(int(sys.argv[2])):
         got = expected
     resource.setrlimit(resource.RLIMIT_AS, (-1, -1))
     assert got.tobytes() == expected.tobytes(), i
+check_folder()
 assert work().tobytes() == expected.tobytes()
 print(failed)
 """
 LIMITS = 60
-NAMES = ["call", "call on two threads", "call into out", "call on columns", "build", "astype", "trace"]
-NAMES += ["predict", "predict blocks", "iter_predict", "unpickle", "load", "save", "tanh", "softmax"]
+
+
+def names_in(program: str) -> list[str]:
+    """Return the names of the kinds of work in a program."""
+    return re.findall(r'^    "([^"]+)": lambda: ', program, re.MULTILINE)
 
 
 @on_linux
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", names_in(WORK))
 def test_a_limit_on_memory(name: str, record_property: Callable[[str, object], None]) -> None:
     # All that is freed goes back at once, so that it must be asked for again.
     settings = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "0", "FASTNN_NUM_THREADS": "2"}
@@ -113,8 +125,10 @@ SMALL = {
     "save": lambda: saved(fastnn.Network([fastnn.Dense([[1.0, 2.0]])]), golden=[1.0, 2.0]),
     "repr": lambda: np.array(len(repr(net) + net.summary())),
 }
-# CPython 3.11 itself says SystemError where it loses a MemoryError on the way up.
-LOST = (MemoryError, SystemError)
+def is_lost(error):
+    # CPython 3.11 itself says SystemError where it loses a MemoryError on the way up, or where open() does.
+    return isinstance(error, (MemoryError, SystemError)) or "can't allocate" in str(error)
+
 row, some = x[0].copy(), x[:2].tolist()
 work = SMALL[sys.argv[1]]
 
@@ -130,7 +144,9 @@ for i in range(3000):
     _testcapi.set_nomemory(i, i + 1)
     try:
         got = outcome()
-    except LOST:
+    except Exception as error:
+        if not is_lost(error):
+            raise
         got = MemoryError
     finally:
         _testcapi.remove_mem_hooks()
@@ -140,14 +156,17 @@ for i in range(3000):
         assert got == expected, (i, got)
         if i > 2 * failed + 60:
             break
+check_folder()
 assert outcome() == expected
 print(i, failed)
 """
-SMALL = ["call", "call of a list", "call on columns", "call into out", "wrong width", "wrong dtype", "build"]
-SMALL += ["trace", "predict", "predict blocks", "iter_predict", "tanh", "softmax", "cross_entropy", "repr"]
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.skipif(
+    sys.version_info[:2] == (3, 12),
+    reason="CPython 3.12 crashes by itself: it loses errors where it can't keep a frame",
+)
+@pytest.mark.parametrize("name", names_in(NO_MEMORY))
 def test_every_allocation_of_python(name: str, record_property: Callable[[str, object], None]) -> None:
     pytest.importorskip("_testcapi")
     done = run_python(WORK + NO_MEMORY, name, timeout=120)

@@ -161,30 +161,44 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     At any moment the old file is there whole, or the new one; after an error, the old one. Whom the old one's
     mode keeps out can't read the temporary one either.
     """
-    path = resolved(path)
-    if path.exists() and not (path.is_file() or path.is_dir()):
+    target = resolved(path)  # not a Path: where memory runs out, that is a TypeError
+    folder = os.path.dirname(target)
+    if os.path.exists(target) and not (os.path.isfile(target) or os.path.isdir(target)):
         # A device or a pipe would be gone, /dev/null for all.
-        raise OSError(errno.EINVAL, "No regular file, and not replaced by one", str(path))
-    if not path.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "No such folder to write a file to", str(path.parent))
-    temporary = path.parent / f".fastnn-{secrets.token_hex(8)}.tmp"
-    mode = 0o600 if path.exists() else 0o666  # of which the umask takes away
+        raise OSError(errno.EINVAL, "No regular file, and not replaced by one", target)
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(errno.ENOENT, "No such folder to write a file to", folder)
+    temporary = os.path.join(folder, f".fastnn-{secrets.token_hex(8)}.tmp")
+    name = os.fsencode(temporary)
+    mode = 0o600 if os.path.exists(target) else 0o666  # of which the umask takes away
     try:
         with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             yield file
             file.flush()
-            if path.exists():
-                keep_rights(file, path.stat())
+            if os.path.exists(target):
+                keep_rights(file, os.stat(target))
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        os.replace(temporary, target)
     except BaseException as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+        remove(name)
         if isinstance(error, OSError) and error.errno in NO_ROOM and error.filename is None:
-            error.filename = str(path)
+            error.filename = target
         raise
     if os.name == "posix":
-        keep_entry(path.parent)
+        keep_entry(folder)
+
+
+def remove(name: bytes) -> None:
+    """Remove a file if it is there; where memory runs out, it may be there again at the second try."""
+    tries = 2
+    while tries:
+        try:
+            os.unlink(name)
+            return
+        except OSError:
+            return
+        except MemoryError:
+            tries -= 1
 
 
 def keep_rights(file: BinaryIO, old: os.stat_result) -> None:
@@ -206,15 +220,15 @@ def keep_rights(file: BinaryIO, old: os.stat_result) -> None:
         os.fchown(file.fileno(), old.st_uid, -1)
 
 
-def resolved(path: str | os.PathLike[str]) -> Path:
+def resolved(path: str | os.PathLike[str]) -> str:
     """Return the file that a path leads to, there or not; links that lead in a circle are an OSError."""
     path = decoded(path)
     with contextlib.suppress(FileNotFoundError):
-        os.stat(path)  # pathlib raises a RuntimeError, or none
-    return Path(path).resolve()
+        os.stat(path)  # realpath raises nothing
+    return os.path.realpath(path)
 
 
-def keep_entry(folder: Path) -> None:
+def keep_entry(folder: str) -> None:
     """Make a renaming in a folder outlast a loss of power, where the file system can."""
     # What was renamed can't be taken back: not an error of the caller's any more.
     with contextlib.suppress(OSError):

@@ -27,14 +27,13 @@ def write(path: str | os.PathLike[str], layers: Sequence[Dense], golden: Golden 
     """Write layers to a file, whole or not at all."""
     check_suffix(path, ".safetensors")
     tensors = {}
+    description: dict[str, Any] = {"schema": SCHEMA, "layers": []}
     for i, layer in enumerate(layers):
-        tensors[f"{2 * i}.weight"] = layer.weight
-        if layer.bias is not None:
-            tensors[f"{2 * i}.bias"] = layer.bias
-    description: dict[str, Any] = {
-        "schema": SCHEMA,
-        "layers": [{"activation": layer.activation} for layer in layers],
-    }
+        weight, bias, activation = layer.stored()
+        tensors[f"{2 * i}.weight"] = weight
+        if bias is not None:
+            tensors[f"{2 * i}.bias"] = bias
+        description["layers"].append({"activation": activation})
     if golden is not None:
         description["golden"] = to_json(golden)
     metadata = {"format": "pt", "fastnn": json.dumps(description)}
