@@ -70,7 +70,8 @@ def build_sdist(folder: Path) -> Path:
 
 def build(python: str, sdist: Path, folder: Path) -> Path:
     """Build a wheel from the sdist and return it, repaired."""
-    run(python, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder / "raw", sdist, **BUILD)
+    pip = (sys.executable, "-m", "pip", "--python", python)  # Debian's Pythons have none of their own
+    run(*pip, "wheel", "-q", "--no-deps", "-w", folder / "raw", sdist, **BUILD)
     (raw,) = (folder / "raw").glob("*.whl")
     if not sys.platform.startswith("linux"):
         return raw
