@@ -163,8 +163,8 @@ print(i, failed)
 
 
 @pytest.mark.skipif(
-    sys.version_info[:2] == (3, 12),
-    reason="CPython 3.12 crashes by itself: it loses errors where it can't keep a frame",
+    (3, 12) <= sys.version_info[:2] < (3, 14),
+    reason="CPython 3.12 and 3.13 crash by themselves: they lose errors, and free code that is in use",
 )
 @pytest.mark.parametrize("name", names_in(NO_MEMORY))
 def test_every_allocation_of_python(name: str, record_property: Callable[[str, object], None]) -> None:
