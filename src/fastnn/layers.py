@@ -131,18 +131,10 @@ class Dense:
 
     def plan_row(self, activation: str | None = None) -> tuple[Array, Array, Chosen]:
         """Return what the engine needs: weight, bias, and the activation."""
-        weight, bias, own = self.stored()
+        weight, bias, own = stored(self)
         if bias is None:
             bias = np.zeros(len(weight), weight.dtype)
         return weight, bias, parse(activation or own)
-
-    def stored(self) -> tuple[Array, Array | None, str]:
-        """Return weight, bias and activation as the layer has them, whatever a subclass's properties say.
-
-        The engine keeps pointers into these, and files what is read again.
-        """
-        bias = None if self._bias is None else handed_out(self._bias)
-        return handed_out(self._weight), bias, self._activation
 
     @cached_property
     def _plan(self) -> Plan:
@@ -319,6 +311,15 @@ class Perceptron:
     def __reduce__(self) -> tuple[Any, ...]:
         assert self._dense.bias is not None
         return Perceptron, (self.weights, self._dense.bias[0], self.activation)
+
+
+def stored(layer: Dense) -> tuple[Array, Array | None, str]:
+    """Return weight, bias and activation as a layer has them, whatever a subclass's properties say.
+
+    The engine keeps pointers into these, and files what is read again.
+    """
+    bias = None if layer._bias is None else handed_out(layer._bias)
+    return handed_out(layer._weight), bias, layer._activation
 
 
 def parameter_dtype(*parameters: Array | None) -> np.dtype[Any]:

@@ -18,7 +18,7 @@ from fastnn.formats.golden import Golden, to_json
 from fastnn.formats.tensors import MAX_HEADER, Array, header_of, longest_of_too_long
 from fastnn.formats.tensors import read as read_tensors
 from fastnn.formats.tensors import write as write_tensors
-from fastnn.layers import Dense
+from fastnn.layers import Dense, stored
 
 SCHEMA = 1
 
@@ -29,7 +29,7 @@ def write(path: str | os.PathLike[str], layers: Sequence[Dense], golden: Golden 
     tensors = {}
     description: dict[str, Any] = {"schema": SCHEMA, "layers": []}
     for i, layer in enumerate(layers):
-        weight, bias, activation = layer.stored()
+        weight, bias, activation = stored(layer)
         tensors[f"{2 * i}.weight"] = weight
         if bias is not None:
             tensors[f"{2 * i}.bias"] = bias

@@ -26,7 +26,7 @@ DTYPES = {
     **{"I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1"},
     **{"U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1"},
 }
-NAMES = {np.dtype(dtype): name for name, dtype in DTYPES.items()}
+NAMES = {np.dtype(dtype).str: name for name, dtype in DTYPES.items()}
 
 # What only a batch normalisation has; where it stands, and its epsilon, are not in a state dict.
 BATCH_NORM = ("running_mean", "running_var", "num_batches_tracked")
@@ -87,7 +87,7 @@ def header_of(tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> byte
         tensor = tensors[name]
         begin, end = end, end + tensor.nbytes
         header[name] = {
-            "dtype": NAMES[tensor.dtype.newbyteorder("<")],
+            "dtype": NAMES[tensor.dtype.newbyteorder("<").str],
             "shape": tensor.shape,
             "data_offsets": (begin, end),
         }
