@@ -14,6 +14,13 @@ RELEASE = .github/requirements-release.txt
 # Tests that change nothing that all threads of the process share.
 PARALLEL = tests/test_api.py tests/test_sharing.py tests/test_golden.py tests/test_losses.py tests/test_bits.py
 
+# Of what the tests need, an older wheel rather than newer sources.
+export PIP_PREFER_BINARY = 1
+
+# What has wheels for free-threaded Pythons, which ask for fewer.
+TEST_GROUPS = $(if $(filter 1,$(shell $(BIN)/python -c \
+	'import sysconfig; print(sysconfig.get_config_var("Py_GIL_DISABLED"))')),--group runner,--group test --group instructions)
+
 # How long the soak and the fuzzer go on.
 SECONDS = 600
 
@@ -159,7 +166,7 @@ $(BIN)/python:
 # An editable install, with the tests' requirements; again whenever a source that is compiled changes.
 $(INSTALLED): $(BIN)/python $(SOURCES)
 	@$(BIN)/python tools/check_machine.py
-	$(BIN)/python -m pip install -q --group test --group instructions "setuptools>=77" "Cython>=3.1" "numpy>=2"
+	$(BIN)/python -m pip install -q $(TEST_GROUPS) "setuptools>=77" "Cython>=3.1" "numpy>=2"
 	$(BIN)/python -m pip install -q --no-build-isolation --editable .
 	@touch $@
 
