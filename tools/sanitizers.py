@@ -81,6 +81,10 @@ NO_MEMORY = ("tests/hostile/test_out_of_memory.py::test_a_limit_on_memory",)
 NO_OPENMP = ("tests/test_setup.py::test_a_build_that_must_have_openmp",)
 PEERS = ("tests/test_peers.py::test_it_runs_and_reports",)
 FUZZER = ("tests/test_tools.py::test_a_fuzzer_that_makes_no_call",)
+CLUSTER = (
+    "tests/models/test_dask.py::TestCluster::test_a_worker_gets_the_network_once",
+    "tests/models/test_dask.py::TestCluster::test_the_bits_are_the_same_after_a_worker_was_killed",
+)
 LITTLE_SPENT = (
     "tests/models/test_limits.py::test_a_large_file",
     "tests/models/test_onnx_limits.py::test_many_constants_pay_for_layers_only",
@@ -181,7 +185,7 @@ TOOLS = {
             "compilers run under it too": (*COMPILERS, *NO_OPENMP),
             "threads write to the same rows on purpose": RACES,
             "the module of faults is one more": ONE_MORE,
-            "libraries of others end the program": PEERS,
+            "libraries of others end the program": (*PEERS, *CLUSTER),
             "it takes the signal of a guard page, and ends without one": GUARD_PAGES,
         },
     ),
