@@ -181,6 +181,7 @@ TOOLS = {
             "its OpenMP is clang's, which prints a warning of this limit": THREAD_LIMIT,
             "it has no threads in a child that is forked beside threads": FORKS,
             "it keeps much memory": MEMORY,
+            "its code takes more time than the tests allow": LITTLE_SPENT,
             "it ends the program where its own memory runs out": NO_MEMORY,
             "compilers run under it too": (*COMPILERS, *NO_OPENMP),
             "threads write to the same rows on purpose": RACES,
