@@ -12,7 +12,6 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import fastnn.demo
 
-PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 net, _, _ = fastnn.demo.load_digits()  # before the fork: loaded once
 
 
@@ -25,7 +24,7 @@ class Handler(BaseHTTPRequestHandler):
             length = int(self.headers.get("Content-Length", 0))
             if not 0 < length <= 1 << 22:
                 raise ValueError("a request has 1 byte to 4 MiB")
-            outputs = net(json.loads(self.rfile.read(length))).tolist()
+            outputs = net(json.loads(self.rfile.read(length)), threads=1).tolist()  # there are workers enough
         except (ValueError, TypeError, RecursionError) as error:
             self.answer(400, {"error": str(error)})
         else:
@@ -44,16 +43,17 @@ class Handler(BaseHTTPRequestHandler):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=8000)
-    parser.add_argument("--workers", type=int, default=PROCESSORS)
+    parser.add_argument("--workers", type=int, default=fastnn.get_num_threads())
     options = parser.parse_args()
     server = HTTPServer(("127.0.0.1", options.port), Handler)  # one for all: the system shares requests out
-    fastnn.set_num_threads(1)  # the workers are what makes use of the processors
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     print(f"{options.workers} workers at port {server.server_port}", flush=True)
     children: list[int] = []
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # none while it forks
+    while len(children) < options.workers - 1 and all(children):
+        children.append(os.fork())
     with contextlib.suppress(KeyboardInterrupt):
-        while len(children) < options.workers - 1 and all(children):
-            children.append(os.fork())
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
         server.serve_forever()
     for child in children if all(children) else []:  # a child has 0 for itself
         os.kill(child, signal.SIGTERM)

@@ -104,7 +104,13 @@ class TestPreforkServer:
 
     @pytest.fixture
     def server(self) -> Iterator[subprocess.Popen[str]]:
-        command = [sys.executable, str(EXAMPLES / "prefork_server.py"), "--port", "0", "--workers", "2"]
+        # The parent takes a while to note a child down, which answers meanwhile.
+        code = (
+            "import os, runpy, sys, time; fork = os.fork\n"
+            "os.fork = lambda: (child := fork(), child and time.sleep(0.5))[0]\n"
+            "del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')"
+        )
+        command = [sys.executable, "-c", code, str(EXAMPLES / "prefork_server.py"), "--port=0", "--workers=2"]
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True
         ) as server:
