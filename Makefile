@@ -17,10 +17,6 @@ PARALLEL = tests/test_api.py tests/test_sharing.py tests/test_golden.py tests/te
 # Of what the tests need, an older wheel rather than newer sources.
 export PIP_PREFER_BINARY = 1
 
-# What has wheels for free-threaded Pythons, which ask for fewer.
-TEST_GROUPS = $(if $(filter 1,$(shell $(BIN)/python -c \
-	'import sysconfig; print(sysconfig.get_config_var("Py_GIL_DISABLED"))')),--group runner,--group test --group instructions)
-
 # How long the soak and the fuzzer go on.
 SECONDS = 600
 
@@ -166,7 +162,8 @@ $(BIN)/python:
 # An editable install, with the tests' requirements; again whenever a source that is compiled changes.
 $(INSTALLED): $(BIN)/python $(SOURCES)
 	@$(BIN)/python tools/check_machine.py
-	$(BIN)/python -m pip install -q $(TEST_GROUPS) "setuptools>=77" "Cython>=3.1" "numpy>=2"
+	$(BIN)/python -m pip install -q $(addprefix --group=,$(shell $(BIN)/python tools/groups.py)) \
+		"setuptools>=77" "Cython>=3.1" "numpy>=2"
 	$(BIN)/python -m pip install -q --no-build-isolation --editable .
 	@touch $@
 

@@ -111,19 +111,13 @@ def passes(
     (root,) = tree.iterdir()
     shutil.rmtree(root / "src")
     run(inside, "-m", "pip", "install", "-q", "--upgrade", "pip")
-    groups = ("runner",) if is_free_threaded(inside) else ("test", "instructions")
+    groups = subprocess.check_output([inside, HERE / "tools" / "groups.py"], text=True).split()
     options = [f"--group={root / 'pyproject.toml'}:{group}" for group in groups]
     run(inside, "-m", "pip", "install", "-q", *options, *beside, wheel)
     run(inside, "-c", "import fastnn; assert 'site-packages' in fastnn.__file__, fastnn.__file__")
     run(environment / "bin" / "fastnn", "info")
     command = [str(inside), "-m", "pytest", "-q", "tests/test_licences.py", *(arguments or ["tests"])]
     return subprocess.run(command, cwd=root, check=False).returncode == 0
-
-
-def is_free_threaded(python: str | Path) -> bool:
-    """Return whether a CPython is of that kind, for which few compiled packages have wheels."""
-    program = "import sysconfig; print(sysconfig.get_config_var('Py_GIL_DISABLED'))"
-    return subprocess.check_output([python, "-c", program], text=True).strip() == "1"
 
 
 def run(*command: str | Path, **variables: str) -> None:

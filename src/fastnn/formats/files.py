@@ -189,7 +189,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 
 def remove(name: bytes) -> None:
-    """Remove a file if it is there; where memory runs out, it may be there again at the second try."""
+    """Remove a file if it is there; where memory runs out, a second try may find some."""
     tries = 2
     while tries:
         try:
